@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""The one entry to every command of the project: ``manage.py --help`` lists them."""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - the line that an old Python must still be able to read
+    sys.exit(
+        "musicrec needs Python 3.11 or newer, this is {}.{}: make .venv with a newer python3".format(
+            *sys.version_info[:2]
+        )
+    )
+
+
+def main() -> None:
+    """Hand the command line to Django."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError as error:
+        sys.exit(f"{error}: install the requirements first (README.md, Run it)")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

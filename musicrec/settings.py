@@ -1,0 +1,120 @@
+"""Settings, read from the environment once, typed and checked (docs/operations.md lists them all).
+
+Nothing set means the embedded default: SQLite, the outbox as the log, the filesystem as Celery's
+broker, all state under ``var/``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environs
+
+from musicrec.embedded import filesystem_broker, make_state_dir, secret_key_of, sqlite_database
+
+env = environs.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = Path(env.str("STATE_DIR", str(BASE_DIR / "var")))
+make_state_dir(STATE_DIR)
+
+# --- Where data lives -------------------------------------------------------------------------
+DATABASE_URL: str = env.str("DATABASE_URL", "")
+DATABASES: dict[str, Any] = {
+    "default": env.dj_db_url("DATABASE_URL", conn_max_age=None)
+    if DATABASE_URL
+    else sqlite_database(STATE_DIR / "musicrec.sqlite3")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"] = sqlite_database(Path(DATABASES["default"]["NAME"]))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MODEL_DIR = Path(env.str("MODEL_DIR", str(STATE_DIR / "models")))
+
+REDIS_URL: str = env.str("REDIS_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- Likes ------------------------------------------------------------------------------------
+KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
+LIKES_TOPIC: str = env.str("LIKES_TOPIC", "song_likes")
+LIKES_GROUP: str = env.str("LIKES_GROUP", "musicrec")
+LIKES_PARTITIONS: int = env.int("LIKES_PARTITIONS", 3)
+
+# --- The model --------------------------------------------------------------------------------
+MODEL_ALGORITHM: str = env.str("MODEL_ALGORITHM", "auto")
+RETRAIN_INTERVAL_SECONDS: int = env.int("RETRAIN_INTERVAL_SECONDS", 300)
+TRAINING_BUDGET_SECONDS: float = env.float("TRAINING_BUDGET_SECONDS", 300.0)
+
+CELERY_BROKER_URL: str = REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else filesystem_broker(STATE_DIR / "celery")
+
+# --- The web ----------------------------------------------------------------------------------
+DEBUG: bool = env.bool("DEBUG", False)
+SECRET_KEY: str = secret_key_of(
+    env.str("SECRET_KEY", ""), DATABASES["default"]["ENGINE"], STATE_DIR
+)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)
+
+ROOT_URLCONF = "musicrec.urls"
+WSGI_APPLICATION = "musicrec.wsgi.application"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "musicrec",
+    "access",
+    "recommendations",
+    "feedback",
+    "pages",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+STATIC_URL = "static/"
+STATIC_ROOT = STATE_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "musicrec", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False

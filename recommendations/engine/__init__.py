@@ -1,0 +1,1 @@
+"""The recommender: plain values in, plain values out. It never imports Django."""

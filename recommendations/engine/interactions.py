@@ -1,0 +1,79 @@
+"""What the engine learns from: who judged which song how, by row numbers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+IntArray: TypeAlias = npt.NDArray[np.int32]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Every judgement of a snapshot, one row each, one judgement a (user, song) pair.
+
+    users, songs: row numbers, int32 (n,). values: +1 like or -1 dislike, int8 (n,).
+    times: microseconds since 1970 UTC, int64 (n,); 0 where it is not known.
+    n_users, n_songs: how many there are, also without any judgement.
+    """
+
+    users: IntArray
+    songs: IntArray
+    values: npt.NDArray[np.int8]
+    times: npt.NDArray[np.int64]
+    n_users: int
+    n_songs: int
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def where(self, mask: BoolArray) -> "Interactions":
+        """The judgements that the mask (n,) names, over the same users and songs."""
+        return Interactions(
+            self.users[mask],
+            self.songs[mask],
+            self.values[mask],
+            self.times[mask],
+            self.n_users,
+            self.n_songs,
+        )
+
+    @cached_property
+    def likes(self) -> sparse.csr_array:
+        """The like matrix X (n_users, n_songs): float32 ones, indices sorted."""
+        return self._matrix(self.values > 0)
+
+    @cached_property
+    def dislikes(self) -> sparse.csr_array:
+        """The dislike matrix D (n_users, n_songs): float32 ones, indices sorted."""
+        return self._matrix(self.values < 0)
+
+    @cached_property
+    def like_counts(self) -> npt.NDArray[np.int64]:
+        """Likes of each song, (n_songs,)."""
+        return np.bincount(self.songs[self.values > 0], minlength=self.n_songs)
+
+    def _matrix(self, mask: BoolArray) -> sparse.csr_array:
+        users, songs = self.users[mask], self.songs[mask]
+        shape = (self.n_users, self.n_songs)
+        matrix = sparse.csr_array((np.ones(len(users), np.float32), (users, songs)), shape=shape)
+        matrix.sort_indices()
+        return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One user's judgements as song rows, int32 (m,) each; songs the model lacks are left out."""
+
+    liked: IntArray
+    disliked: IntArray
+
+    @property
+    def judged(self) -> IntArray:
+        """Every song of the profile: none of them may be recommended."""
+        return np.concatenate([self.liked, self.disliked])
