@@ -47,12 +47,18 @@ class Interaction(models.Model):
         WITHDRAWN = 0, "withdrawn"
         DISLIKE = -1, "dislike"
 
-    listener = models.ForeignKey(Listener, models.PROTECT, related_name="interactions")
+    # Both foreign keys go without Django's own index: the unique pair already serves the listener,
+    # and for a text key Postgres would get a second index (for LIKE) that nothing uses. Each
+    # index costs every like that is written.
+    listener = models.ForeignKey(
+        Listener, models.PROTECT, related_name="interactions", db_index=False
+    )
     song = models.ForeignKey(
         Song,
         models.DO_NOTHING,
         to_field="song_id",
         db_constraint=False,
+        db_index=False,
         related_name="interactions",
     )
     value = models.SmallIntegerField(choices=Value.choices)
@@ -62,6 +68,7 @@ class Interaction(models.Model):
 
     class Meta:
         db_table = "user_profile"
+        indexes: ClassVar = [models.Index(fields=["song"], name="user_profile_song")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["listener", "song"], name="user_profile_pair"),
             models.CheckConstraint(
