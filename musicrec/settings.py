@@ -107,10 +107,15 @@ STATIC_ROOT = STATE_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["access.permissions.Serves"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "musicrec.negotiation.JsonFirst",
+    "DEFAULT_RENDERER_CLASSES": ["musicrec.json_renderer.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["musicrec.json_parser.StrictJsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "musicrec.problems.exception_handler",
+    "UNAUTHENTICATED_USER": "access.callers.anonymous",
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {"TITLE": "musicrec", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
