@@ -1,12 +1,16 @@
 """Which callers a view answers. ``Serves`` is the default, so a forgotten view is closed."""
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from access.callers import ANONYMOUS, ANYONE, Caller
+
+if TYPE_CHECKING:  # DRF's views import their permissions and throttles
+    from rest_framework.views import APIView
 
 
 def caller_of(request: Request) -> Caller:
@@ -27,7 +31,7 @@ def require_acts_for(caller: Caller, user_id: str) -> None:
 class Serves(BasePermission):
     """Any credential."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Whether a credential was shown; without one the answer is 401."""
         return caller_of(request).is_authenticated
 
@@ -35,7 +39,7 @@ class Serves(BasePermission):
 class ActsForListener(BasePermission):
     """Whoever may act for the listener of the view's ``user_id``; others get 404."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Whether a credential was shown. Raises NotFound for somebody else's listener."""
         caller = caller_of(request)
         if not caller.is_authenticated:
@@ -49,7 +53,7 @@ class Operates(BasePermission):
 
     message = "This needs a service key with the scope operate, or a session of staff."
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Whether the caller operates; else 401 without a credential and 403 with one."""
         return caller_of(request).operates
 
@@ -61,7 +65,7 @@ class SeedRoute(BasePermission):
     in the address is checked; one in the body is the view's to check, by ``may_act_for``.
     """
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Whether the route is open or a credential was shown. Raises NotFound as above."""
         if not caller_of(request).is_authenticated:
             if not settings.SEED_ROUTES_OPEN:

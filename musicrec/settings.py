@@ -9,6 +9,7 @@ from typing import Any
 
 import environs
 
+from musicrec.caches import cache_settings
 from musicrec.embedded import filesystem_broker, make_state_dir, secret_key_of, sqlite_database
 
 env = environs.Env()
@@ -30,11 +31,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MODEL_DIR = Path(env.str("MODEL_DIR", str(STATE_DIR / "models")))
 
 REDIS_URL: str = env.str("REDIS_URL", "")
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+CACHES = cache_settings(REDIS_URL)
 
 # --- Likes ------------------------------------------------------------------------------------
 KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
@@ -46,9 +43,29 @@ LIKES_PARTITIONS: int = env.int("LIKES_PARTITIONS", 3)
 MODEL_ALGORITHM: str = env.str("MODEL_ALGORITHM", "auto")
 RETRAIN_INTERVAL_SECONDS: int = env.int("RETRAIN_INTERVAL_SECONDS", 300)
 TRAINING_BUDGET_SECONDS: float = env.float("TRAINING_BUDGET_SECONDS", 300.0)
+# A training may hold the interpreter for minutes on end, so that its lease cannot be renewed.
+TRAINING_LEASE_SECONDS: int = env.int("TRAINING_LEASE_SECONDS", 900)
 
 CELERY_BROKER_URL: str = REDIS_URL or "filesystem://"
-CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else filesystem_broker(STATE_DIR / "celery")
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"socket_connect_timeout": 2, "socket_timeout": 10}
+    if REDIS_URL
+    else filesystem_broker(STATE_DIR / "celery")
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celery" / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "retrain": {
+        "task": "recommendations.retrain_if_changed",
+        "schedule": RETRAIN_INTERVAL_SECONDS,
+        # A worker that was away must not find a queue of trainings to catch up with.
+        "options": {"expires": RETRAIN_INTERVAL_SECONDS},
+    },
+}
 
 # --- The web ----------------------------------------------------------------------------------
 DEBUG: bool = env.bool("DEBUG", False)
@@ -57,6 +74,15 @@ SECRET_KEY: str = secret_key_of(
 )
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)
+
+# Who may call how often (access/). The limits are requests a minute, 0 for none.
+LISTENER_TOKEN_TTL_SECONDS: int = env.int("LISTENER_TOKEN_TTL_SECONDS", 86_400)
+REQUESTS_PER_MINUTE: dict[str, int] = {
+    "listener": env.int("LISTENER_REQUESTS_PER_MINUTE", 600),
+    "anonymous": env.int("ANONYMOUS_REQUESTS_PER_MINUTE", 300),
+    "service": env.int("SERVICE_REQUESTS_PER_MINUTE", 0),
+}
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", 0)
 
 ROOT_URLCONF = "musicrec.urls"
 WSGI_APPLICATION = "musicrec.wsgi.application"
@@ -109,6 +135,7 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.CredentialAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.Serves"],
+    "DEFAULT_THROTTLE_CLASSES": ["access.throttles.CallerThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "musicrec.negotiation.JsonFirst",
     "DEFAULT_RENDERER_CLASSES": ["musicrec.json_renderer.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["musicrec.json_parser.StrictJsonParser"],
