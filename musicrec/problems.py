@@ -4,9 +4,9 @@
      "detail": "2 values are not valid.", "request_id": "…",
      "errors": [{"field": "likes.2", "code": "max_length", "detail": "…"}, …]}
 
-``errors`` is there when single values are wrong and then names all of them; ``field`` is the path
-to the value with dots, "" for the request as a whole. Nothing of the inside is told: a fault of
-ours is a 500 with the request id, and the log has the rest.
+``errors`` is there when single values are wrong and names all of them, or the first 100; ``field``
+is the path to the value with dots, "" for the request as a whole. Nothing of the inside is told: a
+fault of ours is a 500 with the request id, and the log has the rest.
 """
 
 import logging
@@ -35,6 +35,7 @@ from musicrec import request_ids
 
 CONTENT_TYPE: Final = "application/problem+json"
 BUSY_RETRY_SECONDS: Final = 2
+MOST_ERRORS: Final = 100
 
 log = logging.getLogger("musicrec.problems")
 
@@ -126,7 +127,11 @@ def _of_api_exception(error: exceptions.APIException) -> HttpResponse:
         else f"{len(errors)} values are not valid: errors lists them."
     )
     return problem(
-        error.status_code, detail, code=error.default_code, errors=errors, headers=headers
+        error.status_code,
+        detail,
+        code=error.default_code,
+        errors=errors[:MOST_ERRORS],
+        headers=headers,
     )
 
 

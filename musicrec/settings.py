@@ -11,6 +11,7 @@ import environs
 
 from musicrec.caches import cache_settings
 from musicrec.embedded import filesystem_broker, make_state_dir, secret_key_of, sqlite_database
+from musicrec.log_lines import logging_settings
 
 env = environs.Env()
 
@@ -74,6 +75,9 @@ SECRET_KEY: str = secret_key_of(
 )
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)
+# Lets anyone who sees the pages be any listener: for `manage.py demo` on loopback alone.
+DEMO: bool = env.bool("DEMO", False)
+PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_RESET_TIMEOUT", 3_600)
 
 # Who may call how often (access/). The limits are requests a minute, 0 for none.
 LISTENER_TOKEN_TTL_SECONDS: int = env.int("LISTENER_TOKEN_TTL_SECONDS", 86_400)
@@ -102,13 +106,15 @@ INSTALLED_APPS = [
     "pages",
 ]
 MIDDLEWARE = [
+    "musicrec.request_record.record_requests",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "musicrec.body_limits.limit_bodies",
+    "musicrec.page_middleware.StaticFiles",
+    "musicrec.page_middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "musicrec.page_middleware.Users",
+    "musicrec.page_middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -145,6 +151,10 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {"TITLE": "musicrec", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO").upper()
+LOG_REQUESTS: bool = env.bool("LOG_REQUESTS", False)
+LOGGING = logging_settings(LOG_LEVEL)
 
 USE_TZ = True
 TIME_ZONE = "UTC"
