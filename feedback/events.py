@@ -95,7 +95,7 @@ def encode(
     user_id: str,
     song_id: str,
     action: str,
-    occurred_at_us: int,
+    occurred_at_us: int | None,
     seq: int | None,
 ) -> bytes:
     """One event as it is written to the log. Without seq its order comes from occurred_at."""
@@ -105,8 +105,9 @@ def encode(
         "user_id": user_id,
         "song_id": song_id,
         "action": action,
-        "occurred_at": fields.as_rfc_3339(occurred_at_us),
     }
+    if occurred_at_us is not None:
+        message["occurred_at"] = fields.as_rfc_3339(occurred_at_us)
     if seq is not None:
         message["seq"] = seq
     return orjson.dumps(message)

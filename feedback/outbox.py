@@ -1,0 +1,207 @@
+"""Where a like is acknowledged: one commit, and it is never lost again.
+
+Nothing here waits for Kafka. What is accepted stands in the database of the profiles, in the
+order in which it was said, and leaves it only long after it has had its effect.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+
+from access.callers import Caller
+from feedback.clock import as_datetime, now_us
+from feedback.events import Event, Record, content_digest, encode, parse
+from feedback.fields import ACTIONS
+from feedback.letters import Letter, keep
+from feedback.models import AppliedEvent, OutboxEvent, OutboxSequence
+from feedback.pairs import Pair, known_songs, order_keys
+from feedback.reasons import Reason
+
+# The name space of the ids made from what clients send; changing it would forget every repeat.
+CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, its fields checked one by one.
+
+    occurred_at_us: when it happened, if the client says so (it was offline).
+    client_id: the client's own id of it or its Idempotency-Key; a repeat has no second effect.
+    """
+
+    user_id: str
+    song_id: str
+    action: str
+    occurred_at_us: int | None = None
+    client_id: str | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """The user and the song."""
+        return self.user_id, self.song_id
+
+    @property
+    def content(self) -> bytes:
+        """What it says, as a digest."""
+        return content_digest(self.user_id, self.song_id, ACTIONS[self.action], self.occurred_at_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """It is kept. event_id: 32 hex digits, the same for a repeat as the first time."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is not kept: the song is unknown, or the id was used for something else."""
+
+    event_id: str
+    reason: Reason
+
+
+def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
+    """Write the wishes into the outbox, all in one commit; one answer for each, in their order.
+
+    Raises OperationalError when the database is locked, full or away; nothing is kept then.
+    """
+    ids = [_event_id(caller, wish) for wish in wishes]
+    with transaction.atomic():
+        books = _Books(wishes, ids)
+        answers = [books.enter(wish, event_id) for wish, event_id in zip(wishes, ids, strict=True)]
+        books.write()
+    return answers
+
+
+class _Books:
+    """One commit's worth of entries, and what must be known to make them."""
+
+    def __init__(self, wishes: Sequence[Wish], ids: Sequence[str]) -> None:
+        # Locked before anything is looked up: of two requests with one id, the second waits here
+        # and then sees the first.
+        self.last_seq = _lock_last_seq()
+        self.now_us = now_us()
+        self.recorded_at = as_datetime(self.now_us)
+        self.said = _said_before(
+            event_id for wish, event_id in zip(wishes, ids, strict=True) if wish.client_id
+        )
+        self.songs = known_songs(wish.song_id for wish in wishes)
+        self.keys = order_keys(wish.pair for wish in wishes)
+        self.rows: list[OutboxEvent] = []
+        self.conflicts: list[Letter] = []
+
+    def enter(self, wish: Wish, event_id: str) -> Accepted | Refused:
+        """Enter one wish, or say why not."""
+        before = self.said.get(event_id)
+        if before is not None:
+            return self._repeat(wish, event_id, same=before == wish.content)
+        if not self._song_is_known(wish):
+            return Refused(event_id, Reason.UNKNOWN_SONG)
+        self.said[event_id] = wish.content
+        self.rows.append(self._row(wish, event_id, self._next_seq(wish)))
+        return Accepted(event_id)
+
+    def write(self) -> None:
+        """Write all entries."""
+        if self.rows:
+            OutboxEvent.objects.bulk_create(self.rows)
+            OutboxSequence.objects.update(last_seq=self.last_seq)
+        keep(self.conflicts, self.recorded_at)
+
+    def _repeat(self, wish: Wish, event_id: str, *, same: bool) -> Accepted | Refused:
+        if same:
+            return Accepted(event_id)
+        self.conflicts.append(_conflict(wish, event_id, self.now_us))
+        return Refused(event_id, Reason.ID_CONFLICT)
+
+    def _song_is_known(self, wish: Wish) -> bool:
+        # What was said of a song that has left the catalogue since can still be taken back.
+        withdraws = wish.action == "unlike" and wish.pair in self.keys
+        return withdraws or wish.song_id in self.songs
+
+    def _next_seq(self, wish: Wish) -> int:
+        """Later than the clock, than all that was issued and than what the profile holds.
+
+        Without the second a clock that is set back, and without the third a restored backup,
+        would make new likes lose against old ones.
+        """
+        held = self.keys.get(wish.pair, 0)
+        self.last_seq = max(self.now_us, self.last_seq + 1, held + 1)
+        return self.last_seq
+
+    def _row(self, wish: Wish, event_id: str, seq: int) -> OutboxEvent:
+        own_time = wish.occurred_at_us
+        payload = encode(
+            event_id=event_id,
+            user_id=wish.user_id,
+            song_id=wish.song_id,
+            action=wish.action,
+            occurred_at_us=self.now_us if own_time is None else own_time,
+            # What happened while the phone was offline keeps its place in time: with a seq it
+            # would beat everything said since.
+            seq=seq if own_time is None else None,
+        )
+        return OutboxEvent(
+            seq=seq,
+            event_id=event_id,
+            user_id=wish.user_id,
+            song_id=wish.song_id,
+            payload=payload,
+            recorded_at=self.recorded_at,
+        )
+
+
+def _event_id(caller: Caller, wish: Wish) -> str:
+    if wish.client_id is None:
+        return uuid.uuid4().hex
+    # The lengths keep ("a", "bc") and ("ab", "c") apart.
+    parts = (caller.name, wish.user_id, wish.client_id)
+    return uuid.uuid5(CLIENT_IDS, "".join(f"{len(part)}:{part}" for part in parts)).hex
+
+
+def _lock_last_seq() -> int:
+    rows = OutboxSequence.objects.select_for_update()
+    row = rows.first()
+    if row is None:
+        OutboxSequence.objects.bulk_create([OutboxSequence()], ignore_conflicts=True)
+        row = rows.get()
+    return row.last_seq
+
+
+def _said_before(event_ids: Iterable[str]) -> dict[str, bytes]:
+    """The content of every id that was accepted or applied before, by id."""
+    wanted = list(event_ids)
+    if not wanted:
+        return {}
+    applied = AppliedEvent.objects.filter(event_id__in=wanted).values_list("event_id", "content")
+    said = {event_id.hex: bytes(content) for event_id, content in applied}
+    kept = OutboxEvent.objects.filter(event_id__in=wanted).values_list("event_id", "payload")
+    for event_id, payload in kept:
+        event = parse(Record(bytes(payload), 0, event_id.hex))
+        if isinstance(event, Event):
+            said[event_id.hex] = event.content
+    return said
+
+
+def _conflict(wish: Wish, event_id: str, at_us: int) -> Letter:
+    """The refused wish as a dead letter: the same bytes however often it is sent."""
+    raw = encode(
+        event_id=event_id,
+        user_id=wish.user_id,
+        song_id=wish.song_id,
+        action=wish.action,
+        occurred_at_us=wish.occurred_at_us,
+        seq=None,
+    )
+    return Letter(
+        record=Record(raw, at_us, event_id, key=wish.user_id.encode()),
+        event_id=event_id,
+        reason=Reason.ID_CONFLICT,
+        error="the id was used for another event",
+        user_id=wish.user_id,
+        song_id=wish.song_id,
+    )
