@@ -1,0 +1,209 @@
+"""How well a model foretells what was held back: full ranking of every song for every user."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recommendations.engine.bootstrap import Interval, coverage_interval, mean_intervals
+from recommendations.engine.cutting import HeldOut
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Interactions
+from recommendations.engine.metrics import area_under_curve, percentiles, ranking_metrics
+from recommendations.engine.model import Model, Progress
+from recommendations.engine.ranking import best_rows, ranks_of
+
+LIST_LENGTH = 20
+_BLOCK_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model reached on held-back judgements.
+
+    users: how many were asked, each with at least one relevant song. metrics: means over them.
+    intervals: 95 % bootstrap over users. counts: what was left out or fell back, by name.
+    per_user: (users,) each, for paired comparisons of two models asked the same.
+    """
+
+    users: int
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    counts: dict[str, int]
+    per_user: dict[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What one block of users got: metrics by name, lists of rows, who fell back."""
+
+    metrics: list[dict[str, float]]
+    lists: list[IntArray]
+    fell_back: int
+
+
+class _Questions:
+    """Who is asked, about what: test rows grouped by user, those known from training dropped."""
+
+    def __init__(
+        self, train: Interactions, held_out: HeldOut, most_users: int | None, seed: int
+    ) -> None:
+        repeated = _in_training(train, held_out)
+        liked, disliked = held_out.values > 0, held_out.values < 0
+        asked = np.unique(held_out.users[liked & ~repeated])
+        if most_users is not None and len(asked) > most_users:
+            drawn = np.random.default_rng(seed).choice(asked, most_users, replace=False)
+            asked = np.sort(drawn)
+        self.users = asked
+        self.likes = _grouped(held_out, liked & ~repeated, asked)
+        self.dislikes = _grouped(held_out, disliked & ~repeated, asked)
+        self.counts = {
+            "test_likes_in_train": int((liked & repeated).sum()),
+            "test_likes_outside_catalogue": int((liked & (held_out.songs < 0)).sum()),
+        }
+
+
+def evaluate(
+    model: Model,
+    train: Interactions,
+    held_out: HeldOut,
+    *,
+    ks: Sequence[int] = (10, 20),
+    seed: int = 0,
+    intervals: bool = True,
+    most_users: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Rank all songs but the profile's for each user, and see where the test likes stand.
+
+    A test like whose pair is in training is dropped and counted; one outside the catalogue stays
+    a miss. A user whose profile gives the model nothing gets popularity, as when served.
+    most_users: ask a seeded sample of the users; the rest of the protocol stays the same.
+    Source of the protocol: Krichene & Rendle 2020 (no sampled negatives).
+    """
+    questions = _Questions(train, held_out, most_users, seed)
+    size = max(1, _BLOCK_CELLS // max(1, train.n_songs))
+    starts = range(0, len(questions.users), size)
+    examiner = _Examiner(model, train, questions, ks)
+    answers: list[_Answers] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for at, answer in enumerate(pool.map(examiner.ask, starts, [size] * len(starts))):
+            answers.append(answer)
+            if progress:
+                progress("ranking", (at + 1) / len(starts))
+    return _summary(train, questions, answers, seed=seed, intervals=intervals)
+
+
+class _Examiner:
+    """Asks a model about blocks of users; safe to call from several threads."""
+
+    def __init__(
+        self, model: Model, train: Interactions, questions: _Questions, ks: Sequence[int]
+    ) -> None:
+        n_users = max(train.n_users, int(questions.users[-1]) + 1 if len(questions.users) else 0)
+        self.model, self.questions, self.ks = model, questions, ks
+        self.likes = _with_rows(train.likes, n_users)
+        self.dislikes = _with_rows(train.dislikes, n_users)
+        self.popularity = train.like_counts.astype(np.float32)
+
+    def ask(self, start: int, size: int) -> _Answers:
+        """The answers for the users from ``start`` on."""
+        users = self.questions.users[start : start + size]
+        likes, dislikes = self.likes[users], self.dislikes[users]
+        scores, known = self.model.score_block(likes, dislikes)
+        scores[~known] = self.popularity
+        metrics = [{"auc": self._auc(scores[at], start + at)} for at in range(len(users))]
+        for judged in (likes, dislikes):
+            scores[
+                np.repeat(np.arange(len(users)), np.diff(judged.indptr)), judged.indices
+            ] = -np.inf
+        for at in range(len(users)):
+            relevant = self.questions.likes[start + at]
+            places = ranks_of(scores[at], relevant[relevant >= 0])
+            metrics[at].update(ranking_metrics(places, len(relevant), self.ks))
+        lists = [best_rows(row, LIST_LENGTH) for row in scores]
+        return _Answers(metrics, lists, int((~known).sum()))
+
+    def _auc(self, scores: FloatArray, question: int) -> float:
+        """How well songs of the catalogue that the user likes are told from those disliked."""
+        liked, disliked = self.questions.likes[question], self.questions.dislikes[question]
+        return area_under_curve(scores[liked[liked >= 0]], scores[disliked[disliked >= 0]])
+
+
+def _summary(
+    train: Interactions,
+    questions: _Questions,
+    answers: list[_Answers],
+    *,
+    seed: int,
+    intervals: bool,
+) -> Evaluation:
+    """Means, intervals and counts of all blocks."""
+    rows = [row for answer in answers for row in answer.metrics]
+    lists = [each for answer in answers for each in answer.lists]
+    with_profile = np.unique(train.users)
+    counts = questions.counts | {
+        "users_without_profile": int((~np.isin(questions.users, with_profile)).sum()),
+        "users_given_popularity": sum(answer.fell_back for answer in answers),
+    }
+    if not rows:
+        return Evaluation(0, {}, {}, counts, {})
+    per_user = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    popular = percentiles(train.like_counts)
+    name = f"mean_popularity_percentile@{LIST_LENGTH}"
+    per_user[name] = np.array([popular[each].mean() if len(each) else np.nan for each in lists])
+    metrics = {name: float(np.nanmean(v)) for name, v in per_user.items() if not _void(v)}
+    shown = _shown(lists, train.n_songs)
+    coverage = f"coverage@{LIST_LENGTH}"
+    metrics[coverage] = len(np.unique(shown.indices)) / max(1, train.n_songs)
+    spans: dict[str, Interval] = {}
+    if intervals:
+        spans = mean_intervals(
+            {name: per_user[name] for name in per_user if name in metrics}, seed=seed
+        )
+        spans[coverage] = coverage_interval(shown, seed=seed)
+    return Evaluation(len(rows), metrics, spans, counts, per_user)
+
+
+def _void(values: npt.NDArray[np.float64]) -> bool:
+    """Whether a metric says nothing about anybody."""
+    return bool(np.isnan(values).all())
+
+
+def _shown(lists: list[IntArray], n_songs: int) -> sparse.csr_array:
+    """Who is shown what, (users, n_songs)."""
+    indptr = np.concatenate([[0], np.cumsum([len(each) for each in lists])])
+    indices = np.concatenate(lists) if lists else np.empty(0, np.int32)
+    data = np.ones(len(indices), np.float32)
+    return sparse.csr_array((data, indices, indptr), shape=(len(lists), n_songs))
+
+
+def _in_training(train: Interactions, held_out: HeldOut) -> BoolArray:
+    """A mask (n,) of test rows whose user and song were judged in training."""
+    if not len(train):
+        return np.zeros(len(held_out.users), np.bool_)
+    known = np.sort(train.users.astype(np.int64) * train.n_songs + train.songs)
+    asked = held_out.users.astype(np.int64) * train.n_songs + held_out.songs
+    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+    inside: BoolArray = (known[at] == asked) & (held_out.songs >= 0)
+    return inside
+
+
+def _grouped(held_out: HeldOut, mask: BoolArray, users: npt.NDArray[np.int32]) -> list[IntArray]:
+    """The songs of the masked rows, one array a user."""
+    rows = np.flatnonzero(mask)
+    rows = rows[np.lexsort((held_out.songs[rows], held_out.users[rows]))]
+    owners = held_out.users[rows]
+    starts, ends = np.searchsorted(owners, users, "left"), np.searchsorted(owners, users, "right")
+    songs = held_out.songs[rows]
+    return [songs[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _with_rows(matrix: sparse.csr_array, n_rows: int) -> sparse.csr_array:
+    """The matrix with empty rows below, for users that training never saw."""
+    extra = n_rows - matrix.shape[0]
+    indptr = np.concatenate([matrix.indptr, np.full(extra, matrix.indptr[-1])])
+    return sparse.csr_array((matrix.data, matrix.indices, indptr), shape=(n_rows, matrix.shape[1]))

@@ -1,0 +1,64 @@
+"""The best of many scores, ties broken by song row."""
+
+import numpy as np
+import numpy.typing as npt
+
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray
+
+
+def top_k(
+    scores: FloatArray, k: int, *, excluded: IntArray, allowed: BoolArray | None = None
+) -> tuple[IntArray, FloatArray]:
+    """The k best songs: rows int32 and their scores float32, best first, ties by row.
+
+    scores: (n_songs,), left as they are. excluded: rows that may not appear (the profile).
+    allowed: a mask (n_songs,) of the rows that may (a genre), or None for all of them.
+    Fewer than k come back where fewer may appear.
+    """
+    ranked = scores.astype(np.float32)
+    if allowed is not None:
+        ranked[~allowed] = -np.inf
+    ranked[excluded] = -np.inf
+    rows = best_rows(ranked, k)
+    return rows, ranked[rows]
+
+
+def best_rows(ranked: FloatArray, k: int) -> IntArray:
+    """Rows of the k greatest scores, int32, best first, ties by row; -inf is never among them."""
+    bound = _lower_bound(ranked, k)
+    candidates = np.flatnonzero(ranked >= bound)
+    if bound == -np.inf:
+        candidates = candidates[ranked[candidates] > -np.inf]
+    # Candidates are in row order and the sort is stable: equal scores stay in row order.
+    order = np.argsort(-ranked[candidates], kind="stable")[:k]
+    return candidates[order].astype(np.int32)
+
+
+def ranks_of(ranked: FloatArray, rows: IntArray) -> npt.NDArray[np.int64]:
+    """The place, from 1, that each row takes among all scores, ties by row: int64 (m,).
+
+    A row whose score is -inf is out of the ranking and gets the place after the last song.
+    """
+    places = np.empty(len(rows), np.int64)
+    for at, row in enumerate(rows):
+        score = ranked[row]
+        if score == -np.inf:
+            places[at] = len(ranked) + 1
+            continue
+        places[at] = 1 + np.count_nonzero(ranked > score) + np.count_nonzero(ranked[:row] == score)
+    return places
+
+
+def _lower_bound(ranked: FloatArray, k: int) -> np.float32:
+    """A score that at least k songs reach, and few more than k.
+
+    The k-th greatest of the maxima of disjoint groups is one, and taking maxima is far cheaper
+    than a partition of everything.
+    """
+    groups = len(ranked) // 32
+    if k <= 0 or groups < 2 * k:
+        return np.float32(-np.inf)
+    # Groups are strided (row, row + groups, …), so that the maximum runs along memory.
+    maxima = ranked[: groups * 32].reshape(32, groups).max(axis=0)
+    bound: np.float32 = np.partition(maxima, groups - k)[groups - k]
+    return bound

@@ -1,0 +1,1 @@
+"""Tests of the engine: no database, values worked out by hand."""

@@ -1,0 +1,97 @@
+"""What is held back, and what is not."""
+
+import numpy as np
+
+from recommendations.engine.cutting import cut, split
+from recommendations.engine.interactions import Interactions
+from recommendations.tests.engine.worlds import interactions
+
+
+def timed_world() -> Interactions:
+    """600 users who like songs 0 to 3 at times 10 … 13, and 0 … 99 of whom dislike song 4 at 14.
+
+    The last tenth of 2,400 likes is hard to place at one instant when many share it, so every
+    like has a time of its own: user u likes song s at 1 + s · 600 + u.
+    """
+    rows = [(u, s, 1) for s in range(4) for u in range(600)]
+    times = [1 + s * 600 + u for s in range(4) for u in range(600)]
+    rows += [(u, 4, -1) for u in range(100)]
+    times += [5000] * 100
+    return interactions(rows, users=600, songs=5, times=times)
+
+
+def test_with_times_few_users_after_the_instant_means_a_random_cut() -> None:
+    # A tenth of 2,400 likes are 240, of 240 users: fewer than 500.
+    assert cut(timed_world()).kind == "random"
+
+
+def test_with_times_the_last_tenth_of_the_likes_is_foretold_from_what_was_before() -> None:
+    # 10 likes each, the tenth of each after the rest: 600 users have one like after the instant.
+    rows = [(u, s, 1) for s in range(10) for u in range(600)]
+    times = [1 + s * 600 + u for s in range(10) for u in range(600)]
+    rows += [(u, 10, -1) for u in range(100)]
+    times += [9000] * 100
+    world = interactions(rows, users=600, songs=11, times=times)
+
+    parted = cut(world)
+
+    assert parted.kind == "time"
+    assert parted.train.times.max() == 9 * 600
+    assert np.unique(parted.held_out.songs[parted.held_out.values > 0]).tolist() == [9]
+    assert (parted.held_out.values < 0).sum() == 100
+
+
+def test_late_judgements_of_users_not_asked_leave_the_training_side_too() -> None:
+    rows = [(u, s, 1) for s in range(10) for u in range(600)] + [(600, 9, 1)]
+    times = [1 + s * 600 + u for s in range(10) for u in range(600)] + [8000]
+    world = interactions(rows, users=601, songs=10, times=times)
+
+    parted = cut(world)
+
+    # User 600 has one like, late: nothing to go by, so not asked, and not to be learnt from.
+    assert 600 not in parted.train.users
+    assert 600 not in parted.held_out.users
+
+
+def test_without_times_each_user_hides_an_eighth_but_at_least_one_like() -> None:
+    rows = [(0, s, 1) for s in range(20)]  # 20 / 8 = 2.5, rounded to 3
+    rows += [(1, s, 1) for s in range(3)]  # at least one
+    rows += [(2, s, 1) for s in range(2)]  # too few to hide any
+    rows += [(1, s, -1) for s in range(5, 10)]  # dislikes stay
+    world = interactions(rows, users=3, songs=20)
+
+    parted = cut(world, seed=7)
+
+    assert parted.kind == "random"
+    assert np.bincount(parted.held_out.users, minlength=3).tolist() == [3, 1, 0]
+    assert (parted.held_out.values > 0).all()
+    assert len(parted.train) + 4 == len(world)
+
+
+def test_the_order_of_the_rows_does_not_change_the_draw() -> None:
+    rows = [(u, s, 1) for u in range(5) for s in range(9)]
+    one = cut(interactions(rows, users=5, songs=9), seed=3)
+    other = cut(interactions(rows[::-1], users=5, songs=9), seed=3)
+
+    pairs = set(zip(one.held_out.users.tolist(), one.held_out.songs.tolist(), strict=True))
+    assert pairs == set(
+        zip(other.held_out.users.tolist(), other.held_out.songs.tolist(), strict=True)
+    )
+    assert len(pairs) == 5
+
+
+def test_another_seed_draws_another_split_of_all_judgements() -> None:
+    rows = [(u, s, 1 if s % 2 else -1) for u in range(4) for s in range(10)]
+    world = interactions(rows, users=4, songs=10)
+
+    one, other = split(world, 0.2, seed=1), split(world, 0.2, seed=2)
+
+    assert np.bincount(one.held_out.users).tolist() == [2, 2, 2, 2]
+    assert one.held_out.songs.tolist() != other.held_out.songs.tolist()
+
+
+def test_nothing_at_all_is_cut_into_nothing() -> None:
+    parted = cut(interactions([], users=0, songs=0))
+
+    assert len(parted.train) == 0
+    assert len(parted.held_out.users) == 0

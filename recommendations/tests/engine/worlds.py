@@ -1,0 +1,61 @@
+"""Small worlds that the engine's tests share."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from recommendations.engine.interactions import Interactions, Profile
+
+Row = tuple[int, int, int]
+
+
+def interactions(
+    rows: Iterable[Row], *, users: int, songs: int, times: Iterable[int] | None = None
+) -> Interactions:
+    """Judgements from (user, song, value) rows."""
+    table = np.array(list(rows), np.int64).reshape(-1, 3)
+    when = np.zeros(len(table), np.int64) if times is None else np.array(list(times), np.int64)
+    return Interactions(
+        table[:, 0].astype(np.int32),
+        table[:, 1].astype(np.int32),
+        table[:, 2].astype(np.int8),
+        when,
+        users,
+        songs,
+    )
+
+
+def profile(liked: Iterable[int] = (), disliked: Iterable[int] = ()) -> Profile:
+    """A profile of these song rows."""
+    return Profile(np.array(list(liked), np.int32), np.array(list(disliked), np.int32))
+
+
+def listeners_with_taste(
+    *, users: int, songs: int, groups: int = 4, seed: int = 0, dislikes: bool = True
+) -> Interactions:
+    """Users of one group each, who like its songs five times as often as others."""
+    rng = np.random.default_rng(seed)
+    taste = rng.integers(0, groups, users)
+    kind = np.arange(songs) % groups
+    rows: list[Row] = []
+    for user in range(users):
+        weights = np.where(kind == taste[user], 5.0, 1.0) / (1 + np.arange(songs) // groups)
+        liked = rng.choice(songs, size=int(rng.integers(3, 12)), replace=False, p=_shares(weights))
+        rows += [(user, int(song), 1) for song in liked]
+        others = np.flatnonzero((kind != taste[user]) & ~np.isin(np.arange(songs), liked))
+        if dislikes and len(others):
+            rows += [(user, int(song), -1) for song in rng.choice(others, 2)]
+    unique = {(user, song): value for user, song, value in rows}
+    return interactions(
+        [(*pair, value) for pair, value in unique.items()], users=users, songs=songs
+    )
+
+
+def profile_of(world: Interactions, user: int) -> Profile:
+    """A user's profile as the world has it."""
+    mine = world.users == user
+    return Profile(world.songs[mine & (world.values > 0)], world.songs[mine & (world.values < 0)])
+
+
+def _shares(weights: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float]:
+    return list(weights / weights.sum())
