@@ -1,0 +1,133 @@
+"""Local ridge: each song foretold from the likes of its nearest songs, in closed form.
+
+A song's score is β_j + Σ W_ij over the liked songs i, so taking a like back takes exactly W_ij
+away. How W is made: local_ridge_training.py.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
+from recommendations.engine.model import Arrays, NoKnownSongs
+from recommendations.engine.stored import checked, checked_offsets, checked_rows
+
+
+@dataclass(frozen=True)
+class LocalRidge:
+    """Weights W by liked song, in compressed rows: row i holds the songs that liking i lifts.
+
+    offsets: int64 (n_songs + 1,). rows: int32 and weights: float32, both (nonzeros,).
+    base: β, float32 (n_songs,), a trace of popularity that orders what no like speaks for.
+    similar_rows: int32 (n_songs, s), best first, padded with -1; likeness: float32, the same.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    rows: IntArray
+    weights: FloatArray
+    base: FloatArray
+    similar_rows: IntArray
+    likeness: FloatArray
+    algorithm: str = field(default="local_ridge", init=False)
+
+    @property
+    def n_songs(self) -> int:
+        """How many songs it ranks."""
+        return len(self.base)
+
+    def scores(self, profile: Profile) -> FloatArray:
+        """β plus the weights of the liked songs, float32 (n_songs,).
+
+        A dislike only takes its song out of what may be recommended, which is the caller's part.
+        Raises NoKnownSongs when no liked song has a weight.
+        """
+        _, entries = self._entries_of(profile.liked)
+        if not len(entries):
+            raise NoKnownSongs
+        lifted = np.bincount(self.rows[entries], self.weights[entries], minlength=self.n_songs)
+        return (lifted + self.base).astype(np.float32)
+
+    def score_block(
+        self, likes: sparse.csr_array, dislikes: sparse.csr_array
+    ) -> tuple[FloatArray, BoolArray]:
+        """The same for many profiles: a sparse product."""
+        scores = (likes @ self._matrix).toarray()
+        scores += self.base
+        known: BoolArray = likes @ (np.diff(self.offsets) > 0).astype(np.float32) > 0
+        return scores, known
+
+    def removal_effects(self, profile: Profile, song: int) -> npt.NDArray[np.float64]:
+        """W_ij of each liked song i, 0 of each disliked one: (m,)."""
+        return self.effects_on(profile, np.array([song], np.int32))[:, 0]
+
+    def effects_on(self, profile: Profile, songs: IntArray) -> npt.NDArray[np.float64]:
+        """W_ij of each liked song i and each song j asked about: (m, len(songs))."""
+        effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
+        owners, entries = self._entries_of(profile.liked)
+        column = np.full(self.n_songs, -1, np.int32)
+        column[songs] = np.arange(len(songs), dtype=np.int32)
+        columns = column[self.rows[entries]]
+        asked = np.flatnonzero(columns >= 0)
+        effects[owners[asked], columns[asked]] = self.weights[entries[asked]]
+        return effects
+
+    def empty_score(self, song: int) -> float:
+        """β of the song."""
+        return float(self.base[song])
+
+    def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
+        """The songs liked by the same users, by a cosine that is drawn to 0 for rare songs."""
+        rows = self.similar_rows[song, :k]
+        known = rows >= 0
+        return rows[known], self.likeness[song, :k][known]
+
+    def arrays(self) -> Arrays:
+        """Every array by its name."""
+        return {
+            "offsets": self.offsets,
+            "rows": self.rows,
+            "weights": self.weights,
+            "base": self.base,
+            "similar_rows": self.similar_rows,
+            "likeness": self.likeness,
+        }
+
+    @cached_property
+    def _matrix(self) -> sparse.csr_array:
+        """W as a sparse matrix (n_songs, n_songs)."""
+        shape = (self.n_songs, self.n_songs)
+        return sparse.csr_array((self.weights, self.rows, self.offsets), shape=shape)
+
+    def _entries_of(self, liked: IntArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+        """Positions of all entries of these songs' rows, and which of the songs each is of."""
+        starts = self.offsets[liked]
+        lengths = self.offsets[liked + 1] - starts
+        owners = np.repeat(np.arange(len(liked)), lengths)
+        before = np.cumsum(lengths) - lengths
+        return owners, np.arange(len(owners)) + (starts - before)[owners]
+
+
+def load(arrays: Arrays) -> LocalRidge:
+    """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
+    base = checked(arrays, "base", np.float32, 1)
+    n_songs = len(base)
+    weights = checked(arrays, "weights", np.float32, 1)
+    likeness = checked(arrays, "likeness", np.float32, 2, shape=(n_songs, None))
+    return LocalRidge(
+        offsets=checked_offsets(arrays, "offsets", n_songs + 1, len(weights)),
+        rows=checked_rows(arrays, "rows", n_songs, shape=(len(weights),)),
+        weights=weights,
+        base=base,
+        similar_rows=checked_rows(
+            arrays,
+            "similar_rows",
+            n_songs,
+            n_dimensions=2,
+            shape=likeness.shape,
+            missing_allowed=True,
+        ),
+        likeness=likeness,
+    )

@@ -1,0 +1,113 @@
+"""The compiled inner loops of the local ridge: one small linear system a song.
+
+Apart from the model, so that only training pays for importing a compiler.
+"""
+
+from collections.abc import Callable
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from recommendations.engine.interactions import FloatArray, IntArray
+
+Loop = Callable[..., None]
+
+
+def _compiled(function: Loop) -> Loop:
+    """Compile without the interpreter's lock, and keep the result on disk where there is one."""
+    try:
+        compiled: Loop = numba.njit(nogil=True, cache=True, fastmath=True)(function)
+    except RuntimeError:  # neither the code's folder nor a home to write to
+        compiled = numba.njit(nogil=True, fastmath=True)(function)
+    return compiled
+
+
+@_compiled
+def _fill(
+    offsets: npt.NDArray[np.int32],
+    users: IntArray,
+    weights: FloatArray,
+    songs: IntArray,
+    heads: IntArray,
+    links: IntArray,
+    places: IntArray,
+    A: FloatArray,
+) -> None:
+    """Add the Gram matrix of these songs to the part of A below its diagonal.
+
+    Each user's likes among the songs form a linked list (heads, links), and each like adds the
+    user's weight to its pair with every earlier one: no other like is ever looked at.
+    """
+    used = 0
+    for a in range(len(songs)):
+        for at in range(offsets[songs[a]], offsets[songs[a] + 1]):
+            user = users[at]
+            link = heads[user]
+            while link >= 0:
+                A[a, places[link]] += weights[user]
+                link = links[link]
+            links[used] = heads[user]
+            places[used] = a
+            heads[user] = used
+            used += 1
+    for song in songs:
+        for at in range(offsets[song], offsets[song + 1]):
+            heads[users[at]] = -1
+
+
+@_compiled
+def _solve(A: FloatArray, x: FloatArray) -> None:
+    """Turn the right side x (k,) into the solution of A x = right side.
+
+    A is symmetric and positive definite, its lower triangle is read and becomes L of A = L Lᵀ
+    (Cholesky), with the inverses of L's diagonal.
+    """
+    for i in range(len(x)):
+        row = A[i]
+        for j in range(i):
+            other = A[j]
+            total = np.float32(0)
+            for c in range(j):
+                total += row[c] * other[c]
+            row[j] = (row[j] - total) * other[j]
+        squares, known = np.float32(0), np.float32(0)
+        for c in range(i):
+            squares += row[c] * row[c]
+            known += row[c] * x[c]
+        row[i] = np.float32(1) / np.sqrt(row[i] - squares)
+        x[i] = (x[i] - known) * row[i]
+    for i in range(len(x) - 1, -1, -1):
+        x[i] *= A[i, i]
+        for c in range(i):
+            x[c] -= x[i] * A[i, c]
+
+
+@_compiled
+def solve_songs(
+    offsets: npt.NDArray[np.int32],
+    users: IntArray,
+    weights: FloatArray,
+    diagonal: FloatArray,
+    rows: IntArray,
+    heads: IntArray,
+    links: IntArray,
+    places: IntArray,
+    A: FloatArray,
+    solved: FloatArray,
+) -> None:
+    """Solve A w = right side for each row of ``rows``, A the Gram matrix of its songs, regularised.
+
+    offsets, users: who likes each song (CSC of X). weights: of each user. diagonal: of A, by song.
+    rows: (m, K), padded with -1 at the end. solved: (m, K), the right sides, overwritten by w.
+    Scratch: heads (n_users,) of -1, left so; links and places as long as the likes of one row's
+    songs; A (K, K).
+    """
+    for r in range(len(rows)):
+        k = np.count_nonzero(rows[r] >= 0)
+        songs = rows[r, :k]
+        for a in range(k):
+            A[a, :a] = np.float32(0)
+            A[a, a] = diagonal[songs[a]]
+        _fill(offsets, users, weights, songs, heads, links, places, A)
+        _solve(A, solved[r, :k])

@@ -1,0 +1,91 @@
+"""Models by name: trained, stored, loaded, refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommendations.engine import algorithms
+from recommendations.engine.model import Arrays, BrokenModel, Recipe
+from recommendations.tests.engine.worlds import listeners_with_taste, profile_of
+
+WORLD = listeners_with_taste(users=40, songs=30)
+SMALL = {"svd": {"epochs": 2, "factors": 4}}
+
+
+def stored(algorithm: str) -> Arrays:
+    model = algorithms.fit(Recipe(algorithm, SMALL.get(algorithm, {})), WORLD)
+    return dict(model.arrays())
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_a_model_read_back_from_its_files_scores_the_same(algorithm: str, tmp_path: Path) -> None:
+    model = algorithms.fit(Recipe(algorithm, SMALL.get(algorithm, {})), WORLD)
+    for name, array in model.arrays().items():
+        np.save(tmp_path / f"{name}.npy", array, allow_pickle=False)
+
+    arrays: Arrays = {
+        file.stem: np.load(file, mmap_mode="r", allow_pickle=False)
+        for file in tmp_path.glob("*.npy")
+    }
+    again = algorithms.load(algorithm, {}, arrays)
+
+    mine = profile_of(WORLD, 7)
+    assert again.algorithm == algorithm
+    assert again.scores(mine).tolist() == model.scores(mine).tolist()
+    assert again.similar(3, 5)[0].tolist() == model.similar(3, 5)[0].tolist()
+    again.scores(mine)[0] = 1  # what comes back is the caller's own
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_the_same_recipe_makes_the_same_model(algorithm: str) -> None:
+    first, second = stored(algorithm), stored(algorithm)
+
+    assert first.keys() == second.keys()
+    for name in first:
+        assert np.array_equal(first[name], second[name]), name
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_a_missing_array_is_refused_by_name(algorithm: str) -> None:
+    for name in stored(algorithm):
+        arrays = stored(algorithm)
+        del arrays[name]
+        with pytest.raises(BrokenModel, match=name):
+            algorithms.load(algorithm, {}, arrays)
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_an_array_of_another_type_shape_or_with_no_numbers_is_refused(algorithm: str) -> None:
+    for name, array in stored(algorithm).items():
+        arrays = stored(algorithm)
+        damaged = [array.astype(np.complex64), array[None]]
+        if np.issubdtype(array.dtype, np.floating):
+            damaged.append(np.full_like(array, np.nan))
+        for each in damaged:
+            with pytest.raises(BrokenModel, match=name):
+                algorithms.load(algorithm, {}, {**arrays, name: each})
+
+
+def test_weights_of_songs_that_do_not_exist_are_refused() -> None:
+    arrays = stored("local_ridge")
+    arrays["rows"] = np.full_like(arrays["rows"], 30)
+
+    with pytest.raises(BrokenModel, match="outside 0 to 29"):
+        algorithms.load("local_ridge", {}, arrays)
+
+
+def test_offsets_that_run_backwards_are_refused() -> None:
+    arrays = stored("local_ridge")
+    arrays["offsets"] = arrays["offsets"].copy()
+    arrays["offsets"][1] = -5
+
+    with pytest.raises(BrokenModel, match="offsets"):
+        algorithms.load("local_ridge", {}, arrays)
+
+
+def test_a_name_that_is_planned_and_one_that_is_not_are_told_apart() -> None:
+    with pytest.raises(algorithms.UnknownAlgorithm, match="blend is not built yet"):
+        algorithms.fit(Recipe("blend", {}), WORLD)
+    with pytest.raises(algorithms.UnknownAlgorithm, match="no algorithm 'best'"):
+        algorithms.load("best", {}, {})

@@ -1,0 +1,176 @@
+"""Local ridge: the closed form by hand, and both ways of solving it."""
+
+import numpy as np
+import pytest
+
+from recommendations.engine import local_ridge, local_ridge_training
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.local_ridge import LocalRidge
+from recommendations.engine.model import NoKnownSongs, Parameters
+from recommendations.engine.neighbours import nearest
+from recommendations.tests.engine.worlds import (
+    interactions,
+    listeners_with_taste,
+    profile,
+    profile_of,
+)
+
+PLAIN: Parameters = {"ridge": 1.0, "kappa": 0.0, "damping": 0.0, "base": 0.0}
+
+
+def trained(world: Interactions, **parameters: float) -> LocalRidge:
+    return local_ridge_training.fit(world, PLAIN | parameters, 0)
+
+
+def weights(model: LocalRidge) -> np.ndarray:
+    W = np.zeros((model.n_songs, model.n_songs), np.float32)
+    for song in range(model.n_songs):
+        span = slice(model.offsets[song], model.offsets[song + 1])
+        W[song, model.rows[span]] = model.weights[span]
+    return W
+
+
+def test_two_songs_with_one_neighbour_each_by_hand() -> None:
+    # Song 0 has three likes, song 1 two, and they share two users: w_01 = 2 / (3 + 1).
+    world = interactions([(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1)], users=3, songs=2)
+
+    W = weights(trained(world))
+
+    assert W[0, 1] == pytest.approx(2 / 4)
+    assert W[1, 0] == pytest.approx(2 / 3)
+
+
+def test_kappa_scales_with_the_song_and_damping_with_the_users_likes() -> None:
+    # Both users like two songs, so each weighs 2^(-2 · 0.5) = 1/2: G_00 = G_01 = 1.
+    world = interactions([(u, s, 1) for u in range(2) for s in range(2)], users=2, songs=2)
+
+    W = weights(trained(world, kappa=0.5, damping=0.5))
+
+    assert W[0, 1] == pytest.approx(1 / (1 + 0.5 * 1 + 1))
+
+
+def test_the_weights_solve_the_ridge_equations_of_all_songs_where_all_are_neighbours() -> None:
+    world = listeners_with_taste(users=60, songs=12)
+    model = trained(world, ridge=2.0, kappa=0.3)
+    X = world.likes.toarray().astype(np.float64)
+    G = X.T @ X
+
+    for song in range(12):
+        others = [s for s in range(12) if s != song and G[s, song] > 0]
+        A = G[np.ix_(others, others)] + np.diag(2.0 + 0.3 * np.diag(G)[others])
+        expected = np.linalg.solve(A, G[others, song])
+        assert weights(model)[others, song] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_compiled_way_of_a_large_catalogue_gives_the_same_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = listeners_with_taste(users=300, songs=600)
+    small = trained(world, neighbours=15, kappa=0.4, damping=0.1)
+
+    monkeypatch.setattr(local_ridge_training, "SMALL_CATALOGUE", 0)
+    large = trained(world, neighbours=15, kappa=0.4, damping=0.1)
+
+    assert np.abs(weights(small) - weights(large)).max() < 1e-5
+
+
+def test_the_nearest_songs_share_most_users_for_their_size_and_ties_go_by_row() -> None:
+    # Song 0 shares two users with song 3, one with each of 1, 2.
+    world = interactions(
+        [(0, 0, 1), (0, 3, 1), (1, 0, 1), (1, 3, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1), (3, 2, 1)],
+        users=4,
+        songs=4,
+    )
+    diagonal = world.like_counts.astype(np.float32) + 1
+
+    found = nearest(world.likes, np.ones(4, np.float32), diagonal, 2)
+
+    assert found.rows[0].tolist() == [1, 3]
+    assert found.likeness[0, 1] == pytest.approx(2 / np.sqrt(5 * 3))
+    # Song 1 shares a user with song 0 alone.
+    assert found.rows[1].tolist() == [0, -1]
+
+
+def test_scores_add_up_over_the_liked_songs() -> None:
+    world = listeners_with_taste(users=60, songs=12)
+    model = trained(world, base=0.01)
+    counts = world.like_counts
+
+    expected = weights(model)[[2, 5]].sum(axis=0) + 0.01 * counts / counts.max()
+
+    assert model.scores(profile([2, 5], [7])) == pytest.approx(expected, abs=1e-6)
+
+
+def test_many_profiles_at_once_score_as_one_by_one() -> None:
+    world = listeners_with_taste(users=50, songs=30)
+    model = trained(world)
+
+    scores, known = model.score_block(world.likes, world.dislikes)
+
+    assert known.all()
+    for user in range(50):
+        assert scores[user] == pytest.approx(model.scores(profile_of(world, user)), abs=1e-6)
+
+
+def test_a_profile_without_likes_that_the_model_knows_is_no_use() -> None:
+    # Song 2 has a like, but shares its user with no other song.
+    world = interactions([(0, 0, 1), (0, 1, 1), (1, 2, 1)], users=3, songs=3)
+    model = trained(world)
+
+    for empty in (profile(), profile([2]), profile([], [0, 1])):
+        with pytest.raises(NoKnownSongs):
+            model.scores(empty)
+    assert model.score_block(world.likes, world.dislikes)[1].tolist() == [True, False, False]
+
+
+def test_a_disliked_song_lifts_nothing() -> None:
+    model = trained(listeners_with_taste(users=50, songs=30))
+
+    effects = model.removal_effects(profile([1, 2], [3]), 5)
+
+    assert len(effects) == 3
+    assert effects[2] == 0.0
+
+
+def test_similar_songs_come_best_first_and_never_the_song_itself() -> None:
+    world = listeners_with_taste(users=200, songs=40)
+    rows, likeness = trained(world).similar(4, 5)
+
+    assert len(rows) == 5
+    assert 4 not in rows
+    assert (np.diff(likeness) <= 0).all()
+    # Songs of the same group have the same remainder by four.
+    assert (rows % 4 == 0).sum() >= 3
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        interactions([], users=0, songs=0),
+        interactions([], users=1, songs=1),
+        interactions([(0, 0, 1)], users=1, songs=1),
+        interactions([(0, 0, -1), (0, 1, -1)], users=1, songs=3),
+        interactions([(0, 0, 1), (0, 1, 1)], users=1, songs=5),
+    ],
+    ids=["nothing", "no likes", "one song", "dislikes only", "one user"],
+)
+@pytest.mark.parametrize("small", [True, False])
+def test_next_to_nothing_trains_too(
+    world: Interactions, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_ridge_training, "SMALL_CATALOGUE", 2500 if small else -1)
+
+    model = trained(world)
+
+    assert model.n_songs == world.n_songs
+    assert local_ridge.load(model.arrays()).n_songs == world.n_songs
+
+
+def test_progress_reaches_the_end() -> None:
+    seen: list[float] = []
+    world = listeners_with_taste(users=30, songs=20)
+
+    local_ridge_training.fit(world, {}, 0, lambda _, share: seen.append(share))
+
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
