@@ -1,0 +1,128 @@
+"""All songs and judgements as they stood at one moment, in the engine's arrays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from recommendations.engine.interactions import Interactions
+
+ROWS_A_READ = 50_000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one training sees.
+
+    songs: (song_id, artist, genre) in the order of the model's rows: the most liked first, so that
+        equal scores rank the more popular song higher, then by song id.
+    watermark: what the data were, to tell later whether they have changed since.
+    """
+
+    songs: list[tuple[str, str, str]]
+    interactions: Interactions
+    watermark: dict[str, int]
+
+
+def take() -> Snapshot:
+    """Read everything in one read transaction, which keeps no writer waiting."""
+    with _one_moment() as cursor:
+        watermark = _watermark(cursor)
+        cursor.execute("SELECT song_id, artist, genre FROM song ORDER BY song_id")
+        # Sorted once more here: a server database may order text by its own collation.
+        songs = sorted(cursor.fetchall())
+        interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
+    popular_first = np.argsort(-interactions.like_counts, kind="stable")
+    return Snapshot(
+        [songs[row] for row in popular_first],
+        _with_rows_moved(interactions, popular_first),
+        watermark,
+    )
+
+
+def current_watermark() -> dict[str, int]:
+    """The watermark of the data as they stand now."""
+    with _one_moment() as cursor:
+        return _watermark(cursor)
+
+
+def _watermark(cursor: CursorWrapper) -> dict[str, int]:
+    # Revisions only grow, by one with each applied change: their sum moves whenever a profile does.
+    cursor.execute("SELECT COALESCE(SUM(revision), 0), COUNT(*) FROM listener")
+    changes, listeners = cursor.fetchone()
+    cursor.execute("SELECT COUNT(*), COALESCE(MAX(id), 0) FROM song")
+    songs, last_song = cursor.fetchone()
+    return {
+        "profile_changes": int(changes),
+        "listeners": listeners,
+        "songs": songs,
+        "last_song": last_song,
+    }
+
+
+def _interactions(cursor: CursorWrapper, song_ids: pd.Index) -> Interactions:
+    """Judgements of songs that are in the catalogue; withdrawn ones are none."""
+    cursor.execute(
+        "SELECT listener_id, song_id, value, order_key FROM user_profile WHERE value <> 0"
+    )
+    parts = [_encode(rows, song_ids) for rows in iter(lambda: cursor.fetchmany(ROWS_A_READ), [])]
+    listeners, songs, values, times = (
+        (np.concatenate(column) for column in zip(*parts, strict=True))
+        if parts
+        else (np.empty(0, np.int64),) * 4
+    )
+    known = songs >= 0
+    users, distinct = pd.factorize(listeners[known], sort=True)
+    return Interactions(
+        users=users.astype(np.int32),
+        songs=songs[known].astype(np.int32),
+        values=values[known].astype(np.int8),
+        times=times[known].astype(np.int64),
+        n_users=len(distinct),
+        n_songs=len(song_ids),
+    )
+
+
+def _with_rows_moved(
+    interactions: Interactions, order: np.ndarray[Any, np.dtype[np.int64]]
+) -> Interactions:
+    """The same judgements where song row order[i] has become row i."""
+    new_row = np.empty(len(order), np.int32)
+    new_row[order] = np.arange(len(order), dtype=np.int32)
+    return replace(interactions, songs=new_row[interactions.songs])
+
+
+def _encode(rows: list[tuple[Any, ...]], song_ids: pd.Index) -> tuple[np.ndarray[Any, Any], ...]:
+    listeners, songs, values, times = zip(*rows, strict=True)
+    return (
+        np.array(listeners, np.int64),
+        song_ids.get_indexer(pd.Index(songs)).astype(np.int32),
+        np.array(values, np.int8),
+        np.array(times, np.int64),
+    )
+
+
+@contextmanager
+def _one_moment() -> Iterator[CursorWrapper]:
+    """A cursor in a read transaction of its own: every read in it sees the same data.
+
+    Begun by hand, since Django's atomic() would take SQLite's write lock (IMMEDIATE) and so
+    stop every like for as long as the reading lasts. Inside a transaction it joins that one.
+    """
+    with connection.cursor() as cursor:
+        if connection.in_atomic_block:
+            yield cursor
+            return
+        postgres = connection.vendor == "postgresql"
+        cursor.execute(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if postgres else "BEGIN DEFERRED"
+        )
+        try:
+            yield cursor
+        finally:
+            cursor.execute("ROLLBACK")
