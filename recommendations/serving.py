@@ -1,0 +1,207 @@
+"""Answers for listeners: fold the present profile into the live model, rank, explain."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from recommendations import popular_songs, serving_state
+from recommendations.catalogue_reading import SongInfo, songs_by_id
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
+from recommendations.engine.model import NoKnownSongs
+from recommendations.engine.ranking import top_k
+from recommendations.engine.reasons import Reason, explain_all
+from recommendations.live_model import live_model
+from recommendations.model_store import StoredModel
+
+REASONS_A_SONG = 3
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks of a list: how many songs, of whom, and which not."""
+
+    limit: int = 10
+    genre: str | None = None
+    artist: str | None = None
+    exclude: tuple[str, ...] = ()
+    max_per_artist: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A song of the list: its row, score and the reasons for it, as rows."""
+
+    row: int
+    score: float
+    reasons: Sequence[Reason]
+
+
+def recommend_for(user_id: str, wanted: Wanted) -> Answer:
+    """Recommendations from the listener's profile as it stands now; popular songs for others."""
+    state = serving_state.read(user_id)
+    answer = _recommend(state.live_version, state.liked, state.disliked, wanted)
+    return {"user_id": user_id, **answer}
+
+
+def recommend_from(likes: Sequence[str], dislikes: Sequence[str], wanted: Wanted) -> Answer:
+    """The same for someone unknown, from likes and dislikes that are not stored."""
+    answer = _recommend(serving_state.live_version(), likes, dislikes, wanted)
+    return {"user_id": None, **answer}
+
+
+def popular(wanted: Wanted) -> Answer:
+    """The songs that most listeners like."""
+    return _recommend(serving_state.live_version(), (), (), wanted)
+
+
+def _recommend(
+    version: str | None, liked: Sequence[str], disliked: Sequence[str], wanted: Wanted
+) -> Answer:
+    stored = live_model.at(version)
+    if stored is None:
+        return _without_model((*liked, *disliked), wanted)
+    profile = Profile(stored.songs.rows(liked), stored.songs.rows(disliked))
+    scores, strategy = _scores(stored, profile)
+    results: list[dict[str, Any]] = []
+    for page in _pages(stored, scores, profile, wanted):
+        results += _shown(stored, _explained(stored, profile, page, strategy), len(results))
+        if len(results) >= wanted.limit:
+            break
+    return _answer(strategy, stored.version, stored.recipe.algorithm, results[: wanted.limit])
+
+
+def _scores(stored: StoredModel, profile: Profile) -> tuple[FloatArray, str]:
+    """Every song's score, and the strategy that gave it."""
+    if stored.recipe.algorithm != "popularity":
+        try:
+            return stored.model.scores(profile), "personalised"
+        except NoKnownSongs:
+            pass
+    counts = stored.songs.like_counts
+    listeners = max(1, int(stored.manifest["n_listeners"]))
+    return (counts / listeners).astype(np.float32), "popular"
+
+
+def _pages(
+    stored: StoredModel, scores: FloatArray, profile: Profile, wanted: Wanted
+) -> Iterator[list[tuple[int, float]]]:
+    """The ranking in pages of rows and scores; one page is enough but for songs since deleted."""
+    excluded = profile.judged
+    if wanted.exclude:
+        excluded = np.concatenate([excluded, stored.songs.rows(wanted.exclude)])
+    allowed = _allowed(stored, wanted)
+    candidates = len(scores) if allowed is None else int(np.count_nonzero(allowed))
+    given, depth = 0, wanted.limit if wanted.max_per_artist is None else 8 * wanted.limit
+    while given < candidates:
+        rows, values = top_k(scores, depth, excluded=excluded, allowed=allowed)
+        ranked = list(zip(rows.tolist(), values.tolist(), strict=True))
+        if wanted.max_per_artist is not None:
+            ranked = _at_most_per_artist(ranked, stored.songs.artist_of, wanted.max_per_artist)
+        yield ranked[given:]
+        given = len(ranked)
+        if len(rows) < depth:
+            return
+        depth *= 4
+
+
+def _allowed(stored: StoredModel, wanted: Wanted) -> BoolArray | None:
+    """The mask of the songs that the filters leave, None without a filter."""
+    if wanted.genre is None and wanted.artist is None:
+        return None
+    allowed = np.ones(len(stored.songs), np.bool_)
+    if wanted.genre is not None:
+        allowed &= _mask(stored, stored.songs.rows_of_genre(wanted.genre))
+    if wanted.artist is not None:
+        allowed &= _mask(stored, stored.songs.rows_of_artist(wanted.artist))
+    return allowed
+
+
+def _mask(stored: StoredModel, rows: IntArray) -> BoolArray:
+    mask = np.zeros(len(stored.songs), np.bool_)
+    mask[rows] = True
+    return mask
+
+
+def _at_most_per_artist(
+    ranked: list[tuple[int, float]], artist_of: IntArray, most: int
+) -> list[tuple[int, float]]:
+    """The ranking without the songs of an artist past the first ``most``; of no artist all stay."""
+    seen: dict[int, int] = {}
+    kept = []
+    for row, score in ranked:
+        artist = int(artist_of[row])
+        seen[artist] = seen.get(artist, 0) + 1
+        if artist < 0 or seen[artist] <= most:
+            kept.append((row, score))
+    return kept
+
+
+def _explained(
+    stored: StoredModel, profile: Profile, page: list[tuple[int, float]], strategy: str
+) -> list[Ranked]:
+    if strategy != "personalised" or not page:
+        return [Ranked(row, score, ()) for row, score in page]
+    rows = np.array([row for row, _ in page], np.int32)
+    scores = np.array([score for _, score in page], np.float32)
+    reasons = explain_all(stored.model, profile, rows, scores, REASONS_A_SONG)
+    return [Ranked(row, score, why) for (row, score), why in zip(page, reasons, strict=True)]
+
+
+def _shown(stored: StoredModel, page: Sequence[Ranked], already: int) -> list[dict[str, Any]]:
+    """The page as answers show it. Songs that left the catalogue since the training are dropped."""
+    name = stored.songs.song_ids
+    wanted_ids = [str(name[r.row]) for r in page]
+    reason_ids = [str(name[reason.row]) for r in page for reason in r.reasons]
+    info = songs_by_id([*wanted_ids, *reason_ids])
+    found = [
+        (r, info[song_id]) for r, song_id in zip(page, wanted_ids, strict=True) if song_id in info
+    ]
+    return [
+        {
+            "rank": rank,
+            "song": song,
+            "score": ranked.score,
+            "reasons": [_reason(str(name[reason.row]), reason, info) for reason in ranked.reasons],
+        }
+        for rank, (ranked, song) in enumerate(found, start=already + 1)
+    ]
+
+
+def _reason(song_id: str, reason: Reason, info: dict[str, SongInfo]) -> dict[str, Any]:
+    song = info.get(song_id)
+    return {
+        "song_id": song_id,
+        "title": song["title"] if song else None,
+        "share": reason.share,
+        "drop": reason.drop,
+    }
+
+
+def _without_model(judged: Sequence[str], wanted: Wanted) -> Answer:
+    """Before the first training: what is liked most in the profiles themselves."""
+    songs = popular_songs.without_model(wanted.genre, wanted.artist, {*judged, *wanted.exclude})
+    results = []
+    per_artist: dict[str, int] = {}
+    for song, score in songs:
+        per_artist[song["artist"]] = per_artist.get(song["artist"], 0) + 1
+        if wanted.max_per_artist is None or per_artist[song["artist"]] <= wanted.max_per_artist:
+            results.append({"rank": len(results) + 1, "song": song, "score": score, "reasons": []})
+        if len(results) == wanted.limit:
+            break
+    return _answer("popular", None, "popularity", results)
+
+
+def _answer(
+    strategy: str, version: str | None, algorithm: str, results: list[dict[str, Any]]
+) -> Answer:
+    return {
+        "strategy": strategy,
+        "model": {"version": version, "algorithm": algorithm},
+        "generated_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "results": results,
+    }
