@@ -4,7 +4,7 @@
 import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - the line that an old Python must still be able to read
+if sys.version_info < (3, 11):  # noqa: UP036 - an old Python must get this far to be told
     sys.exit(
         "musicrec needs Python 3.11 or newer, this is {}.{}: make .venv with a newer python3".format(
             *sys.version_info[:2]

@@ -118,6 +118,29 @@ def lease(
         hold.release()
 
 
+def free_if_holder_died(name: str) -> None:
+    """Free a lease whose holder was a process of this machine that is gone.
+
+    For leases too long to be waited for; those of other machines run out by themselves.
+    """
+    row = Lease.objects.filter(name=name).first()
+    if row is None:
+        return
+    host, pid, _ = row.holder.rsplit(":", 2)
+    if host == socket.gethostname()[:64] and not _runs(int(pid)):
+        Lease.objects.filter(name=name, holder=row.holder).delete()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _keep_renewing(hold: Hold, done: threading.Event) -> None:
     """Renew until told to stop. A database that fails now and then costs nothing before the ttl."""
     try:

@@ -1,0 +1,68 @@
+"""manage.py models: the published versions, and which one is live."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from recommendations import retraining
+from recommendations.model_store import BrokenArtifact
+from recommendations.models import ModelVersion
+
+
+class Command(BaseCommand):
+    help = (
+        "List the published models, newest first, or make one live. "
+        "Example: manage.py models --activate 20261101T120000-7"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--activate", metavar="VERSION", help="make this version live")
+        parser.add_argument("--json", action="store_true", help="print the list as JSON")
+
+    def handle(self, *, activate: str | None, **options: Any) -> str:
+        if activate is not None:
+            make_live(activate)
+        rows = [described(row) for row in newest_first()]
+        if options["json"]:
+            return json.dumps(rows)
+        return "\n".join(in_words(row) for row in rows) or "no model yet: manage.py retrain"
+
+
+def make_live(version: str) -> None:
+    """Activate a version, or end with one line that says why not."""
+    try:
+        retraining.activate(version)
+    except ModelVersion.DoesNotExist as error:
+        raise CommandError(f"no version {version}; `manage.py models` lists them") from error
+    except BrokenArtifact as error:
+        raise CommandError(f"not made live, the one before serves on: {error}") from error
+
+
+def newest_first() -> list[ModelVersion]:
+    """All versions with their trainings."""
+    return list(ModelVersion.objects.select_related("training_run").order_by("-pk"))
+
+
+def described(row: ModelVersion) -> dict[str, Any]:
+    """One version as JSON shows it."""
+    run = row.training_run
+    return {
+        "version": row.version,
+        "algorithm": row.algorithm,
+        "live": row.is_live,
+        "created_at": row.created_at.isoformat(),
+        "parameters": run.parameters,
+        "ndcg@10": run.metrics.get("winner", {}).get("ndcg@10"),
+        "reason": run.reason,
+    }
+
+
+def in_words(row: dict[str, Any]) -> str:
+    """One version as a line."""
+    quality = row["ndcg@10"]
+    return (
+        f"{'live' if row['live'] else '    '}  {row['version']}  {row['algorithm']}"
+        + (f"  NDCG@10 {quality:.4f}" if quality is not None else "")
+        + f"  {row['reason']}"
+    )

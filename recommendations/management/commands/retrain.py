@@ -1,0 +1,52 @@
+"""manage.py retrain: train a model from the present profiles and publish it."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from recommendations.engine import algorithms
+from recommendations.retraining import Outcome, retrain
+
+
+class Command(BaseCommand):
+    help = (
+        "Train on all songs and likes, evaluate on a held-out cut, publish the best, and make "
+        "it live unless the live one's procedure does better. "
+        "Example: manage.py retrain --algorithm svd --json"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        names = ["auto", *algorithms.ALGORITHMS]
+        parser.add_argument("--algorithm", choices=names, help="instead of MODEL_ALGORITHM")
+        parser.add_argument(
+            "--if-changed", action="store_true", help="only if songs or profiles changed"
+        )
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def handle(self, *, algorithm: str | None, if_changed: bool, **options: Any) -> str:
+        progress = None if options["json"] else self._say
+        try:
+            outcome = retrain(algorithm=algorithm, only_if_changed=if_changed, progress=progress)
+        except OSError as error:
+            raise CommandError(f"the model could not be stored: {error}") from error
+        return as_json(outcome) if options["json"] else in_words(outcome)
+
+    def _say(self, message: str) -> None:
+        self.stderr.write(message)
+
+
+def as_json(outcome: Outcome) -> str:
+    """One line of JSON: version, algorithm, metrics, seconds, live or not and why."""
+    return json.dumps({**asdict(outcome), "live": outcome.status == "live"})
+
+
+def in_words(outcome: Outcome) -> str:
+    """The outcome as a sentence for a person."""
+    if outcome.version is None:
+        return f"{outcome.status}: {outcome.reason}"
+    return (
+        f"{outcome.version} ({outcome.algorithm}) is {outcome.status} "
+        f"after {outcome.seconds:.1f} s: {outcome.reason}"
+    )

@@ -1,0 +1,191 @@
+"""One training: snapshot, choose, refit on all data, publish, and decide whether it goes live."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from recommendations import model_store, snapshot
+from recommendations.engine import algorithms
+from recommendations.engine.model import Progress, Recipe
+from recommendations.leases import LeaseTaken, free_if_holder_died, lease
+from recommendations.models import ModelVersion, TrainingRun
+from recommendations.song_index import SongIndex
+
+logger = logging.getLogger(__name__)
+
+LEASE = "retrain"
+KEPT_VERSIONS = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a retraining came to. ``version`` is None where nothing was trained."""
+
+    status: str
+    reason: str
+    version: str | None = None
+    algorithm: str | None = None
+    parameters: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+
+def retrain(
+    *, algorithm: str | None = None, only_if_changed: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Train once, unless another process is at it or (when asked) nothing has changed.
+
+    Raises what the training raised, after writing it into the training run.
+    """
+    free_if_holder_died(LEASE)
+    try:
+        with lease(LEASE, ttl_seconds=settings.TRAINING_LEASE_SECONDS):
+            return _retrain(algorithm, only_if_changed, progress or _silent)
+    except LeaseTaken:
+        return Outcome("skipped", "another process is training now")
+
+
+def _retrain(algorithm: str | None, only_if_changed: bool, progress: Progress) -> Outcome:
+    """Train, holding the lease."""
+    if only_if_changed and not data_changed():
+        return Outcome("unchanged", "no song and no profile changed since the last training")
+    # Holding the lease, no other training is under way: a run that says so died.
+    TrainingRun.objects.filter(status=TrainingRun.Status.RUNNING).update(
+        status=TrainingRun.Status.FAILED, reason="the process ended before the training did"
+    )
+    return _record(algorithm or settings.MODEL_ALGORITHM, progress)
+
+
+def data_changed() -> bool:
+    """Whether songs or profiles differ from what the last finished training saw."""
+    finished = [TrainingRun.Status.LIVE, TrainingRun.Status.REFUSED]
+    last = TrainingRun.objects.filter(status__in=finished).order_by("-pk").first()
+    return last is None or last.watermark != snapshot.current_watermark()
+
+
+def activate(version: str) -> None:
+    """Make a version live, after reading it whole.
+
+    Raises BrokenArtifact, or ModelVersion.DoesNotExist.
+    """
+    ModelVersion.objects.get(version=version)
+    model_store.load(version)
+    with transaction.atomic():
+        _make_live(version)
+
+
+def live_version() -> ModelVersion | None:
+    """The version that serves, None before the first training."""
+    return ModelVersion.objects.filter(is_live=True).select_related("training_run").first()
+
+
+def _record(algorithm: str, progress: Progress) -> Outcome:
+    """Train with a training run that says how it went, also when it fails."""
+    run = TrainingRun.objects.create(started_at=timezone.now())
+    try:
+        outcome = _train(run, algorithm, progress)
+    except BaseException as error:
+        _finish(run, TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    return outcome
+
+
+def _train(run: TrainingRun, algorithm: str, progress: Progress) -> Outcome:
+    progress("reading songs and profiles", 0.0)
+    data = snapshot.take()
+    live = live_version()
+    from recommendations.engine import selection
+
+    choice = selection.choose(
+        data.interactions,
+        algorithm=algorithm,
+        budget_seconds=settings.TRAINING_BUDGET_SECONDS,
+        live=_recipe_of(live),
+        progress=progress,
+    )
+    progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
+    model = algorithms.fit(choice.recipe, data.interactions, progress)
+    version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
+    metrics = _metrics(choice)
+    progress("publishing", 0.0)
+    model_store.publish(
+        version,
+        choice.recipe,
+        model,
+        SongIndex.build(data.songs, data.interactions.like_counts),
+        n_listeners=data.interactions.n_users,
+        metrics=metrics,
+        watermark=data.watermark,
+    )
+    run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
+    run.metrics, run.watermark = metrics, data.watermark
+    status = TrainingRun.Status.LIVE if choice.promote else TrainingRun.Status.REFUSED
+    with transaction.atomic():
+        _finish(run, status, choice.reason)
+        ModelVersion.objects.create(
+            version=version,
+            training_run=run,
+            algorithm=run.algorithm,
+            created_at=timezone.now(),
+        )
+        if choice.promote:
+            _make_live(version)
+    _prune()
+    return Outcome(
+        status=str(status),
+        reason=choice.reason,
+        version=version,
+        algorithm=run.algorithm,
+        parameters=run.parameters,
+        metrics=metrics,
+        seconds=run.duration_seconds or 0.0,
+    )
+
+
+def _recipe_of(live: ModelVersion | None) -> Recipe | None:
+    if live is None or live.algorithm not in algorithms.ALGORITHMS:
+        return None
+    run = live.training_run
+    return Recipe(live.algorithm, run.parameters, run.metrics.get("seed", 0))
+
+
+def _metrics(choice: "selection.Choice") -> dict[str, Any]:
+    """What the training run keeps: the winner on the cut, and whom it was held against."""
+    return {
+        "seed": choice.recipe.seed,
+        "winner": choice.metrics,
+        "popularity": choice.popularity_metrics,
+        "live": choice.live_metrics,
+        "trials": [trial.as_dict() for trial in choice.trials],
+        "tune_seconds": choice.tune_seconds,
+    }
+
+
+def _finish(run: TrainingRun, status: TrainingRun.Status, reason: str) -> None:
+    run.finished_at = timezone.now()
+    run.duration_seconds = (run.finished_at - run.started_at) / timedelta(seconds=1)
+    run.status, run.reason = status, reason
+    run.save()
+
+
+def _make_live(version: str) -> None:
+    """Switch the one live mark, inside the caller's transaction."""
+    ModelVersion.objects.filter(is_live=True).exclude(version=version).update(is_live=False)
+    ModelVersion.objects.filter(version=version).update(is_live=True, activated_at=timezone.now())
+
+
+def _prune() -> None:
+    """Keep the live version and the newest few; the training runs of the others stay."""
+    kept = ModelVersion.objects.order_by("-pk").values_list("pk", flat=True)[:KEPT_VERSIONS]
+    for old in ModelVersion.objects.filter(is_live=False).exclude(pk__in=list(kept)):
+        old.delete()
+        model_store.remove(old.version)
+
+
+def _silent(what: str, done: float) -> None:
+    """Report progress to nobody."""
