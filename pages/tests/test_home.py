@@ -1,0 +1,136 @@
+"""The first page, as a browser without scripts sees it."""
+
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.http import HttpResponse
+from django.test import Client
+
+from access import listener_tokens
+from feedback.models import OutboxEvent
+from pages import views
+from recommendations.models import Song
+from recommendations.tests import casts
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def town(tmp_path: Any, settings: Any) -> None:
+    """Songs, listeners and a live model; nobody consumes, so no page waits for an effect."""
+    settings.MODEL_DIR = tmp_path / "models"
+    casts.make_songs()
+    casts.make_listeners()
+    casts.publish("v1")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "EFFECT_SECONDS", 0.0)
+
+
+def text(answer: "HttpResponse | Any") -> str:
+    return unescape(answer.content.decode())
+
+
+def signed_in(user_id: str) -> Client:
+    client = Client()
+    client.post("/sign-in", {"token": listener_tokens.issue(user_id, 60)})
+    return client
+
+
+def test_a_stranger_is_asked_for_a_token_and_shown_no_listener() -> None:
+    page = text(Client().get("/"))
+
+    assert 'name="token"' in page
+    assert "rocker0" not in page
+
+
+def test_a_listener_signs_in_with_a_token_and_sees_the_list_with_reasons() -> None:
+    page = text(signed_in("rocker0").get("/"))
+
+    assert "For listener rocker0" in page
+    assert "Rock r1" in page
+    assert "because of" in page
+    assert "v1 (local_ridge), strategy personalised" in page
+
+
+def test_a_bad_token_signs_nobody_in() -> None:
+    client = Client()
+    page = text(client.post("/sign-in", {"token": "mrl_forged"}, follow=True))
+
+    assert "not valid" in page
+    assert "listener" not in client.session
+
+
+def test_only_staff_and_demonstrations_choose_any_listener(settings: Any) -> None:
+    stranger = signed_in("rocker0")
+    refused = text(stranger.post("/choose", {"user_id": "jazzer0"}, follow=True))
+    settings.DEMO = True
+    chosen = text(Client().post("/choose", {"user_id": "jazzer0"}, follow=True))
+
+    assert "Only staff" in refused
+    assert "For listener jazzer0" in chosen
+
+
+def test_staff_choose_a_listener() -> None:
+    staff = Client()
+    staff.force_login(get_user_model().objects.create_user("boss", is_staff=True))
+
+    assert "For listener jazzer0" in text(
+        staff.post("/choose", {"user_id": "jazzer0"}, follow=True)
+    )
+
+
+def test_a_like_goes_into_the_outbox_of_the_sessions_listener() -> None:
+    client = signed_in("rocker0")
+    page = text(client.post("/opinion", {"song_id": "r1", "action": "like"}, follow=True))
+
+    event = OutboxEvent.objects.get()
+    assert (event.user_id, event.song_id) == ("rocker0", "r1")
+    assert "as soon as the consumer runs" in page
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"song_id": "unknown", "action": "like"}, {"song_id": "r1", "action": "love"}]
+)
+def test_an_opinion_on_nothing_is_refused(form: dict[str, str]) -> None:
+    page = text(signed_in("rocker0").post("/opinion", form, follow=True))
+
+    assert "no such song or action" in page
+    assert not OutboxEvent.objects.exists()
+
+
+def test_a_stranger_has_no_opinion() -> None:
+    Client().post("/opinion", {"song_id": "r1", "action": "like"})
+
+    assert not OutboxEvent.objects.exists()
+
+
+def test_forms_without_the_csrf_token_are_refused() -> None:
+    client = Client(enforce_csrf_checks=True)
+
+    assert client.post("/choose", {"user_id": "rocker0"}).status_code == 403
+
+
+def test_a_genre_filter_is_kept_over_a_like() -> None:
+    client = signed_in("rocker0")
+    answer = client.post("/opinion", {"song_id": "j1", "action": "like", "genre": "jazz & blues"})
+
+    assert answer["Location"] == "/?genre=jazz+%26+blues"
+    assert "Rock r1" not in text(client.get("/?genre=jazz")).split('id="profile"')[0]
+
+
+def test_markup_in_titles_is_text() -> None:
+    Song.objects.filter(song_id="r1").update(title="<script>alert(1)</script>")
+
+    assert "<script>" not in signed_in("rocker0").get("/").content.decode()
+
+
+def test_leaving_ends_the_listener() -> None:
+    client = signed_in("rocker0")
+    client.post("/sign-out")
+
+    assert "For listener" not in text(client.get("/"))

@@ -1,0 +1,97 @@
+"""The first page: a listener, the list with its reasons, and a like that changes it."""
+
+import time
+import uuid
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from access import callers
+from feedback import outbox
+from feedback.models import AppliedEvent
+from pages.listing import home_of
+from pages.present_listener import become, leave, sign_in_with, visitor_of
+from recommendations.catalogue_reading import songs_by_id
+
+LONGEST_ID = 64
+ACTIONS = ("like", "dislike", "unlike")
+# A like is kept when the outbox has it; the page waits a little so that it shows the effect too.
+EFFECT_SECONDS = 2.0
+POLL_SECONDS = 0.02
+
+
+@never_cache
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The list of the session's listener, or the way to become one."""
+    visitor = visitor_of(request)
+    genre = request.GET.get("genre", "").strip()[:200]
+    return render(request, "pages/home.html", {"visitor": visitor, **home_of(visitor, genre)})
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """Become any listener, where the visitor may; the id may also be a new one."""
+    user_id = request.POST.get("user_id", "").strip()
+    if not visitor_of(request).may_choose:
+        messages.error(request, "Only staff choose a listener; sign in with a token of yours.")
+    elif not 1 <= len(user_id) <= LONGEST_ID or not user_id.isprintable():
+        messages.error(request, f"A user id has 1 to {LONGEST_ID} printable characters.")
+    else:
+        become(request, user_id)
+    return HttpResponseRedirect(reverse("home"))
+
+
+@require_POST
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Become the listener of a token."""
+    if not sign_in_with(request, request.POST.get("token", "")):
+        messages.error(request, "This token is not valid or has expired.")
+    return HttpResponseRedirect(reverse("home"))
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Stop being a listener."""
+    leave(request)
+    return HttpResponseRedirect(reverse("home"))
+
+
+@require_POST
+def opinion(request: HttpRequest) -> HttpResponse:
+    """Like, dislike or withdraw, then show the list as it is after that."""
+    visitor = visitor_of(request)
+    song_id, action = request.POST.get("song_id", ""), request.POST.get("action", "")
+    genre = request.POST.get("genre", "")
+    if visitor.user_id is None:
+        messages.error(request, "Choose a listener first.")
+    elif action not in ACTIONS or song_id not in songs_by_id([song_id]):
+        messages.error(request, "There is no such song or action.")
+    else:
+        _give(request, visitor.user_id, song_id, action)
+    query = f"?{urlencode({'genre': genre})}" if genre else ""
+    return HttpResponseRedirect(reverse("home") + query)
+
+
+def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> None:
+    """Hand the opinion in and wait, shortly, for its effect."""
+    wish = outbox.Wish(user_id, song_id, action)
+    [answer] = outbox.accept(callers.listener(user_id), [wish])
+    if not has_effect_soon(answer.event_id):
+        messages.info(request, "Kept. It takes effect as soon as the consumer runs again.")
+
+
+def has_effect_soon(event_id: str) -> bool:
+    """Whether the event takes effect within two seconds."""
+    deadline = time.monotonic() + EFFECT_SECONDS
+    applied = AppliedEvent.objects.filter(event_id=uuid.UUID(event_id))
+    while not applied.exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
