@@ -1,0 +1,64 @@
+"""manage.py demo: everything on this machine, with one command, until Ctrl-C."""
+
+import time
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feedback.stopping import stop_on_signals
+from musicrec.demonstration import (
+    LOOPBACK,
+    Address,
+    CannotStart,
+    introduction,
+    prepare,
+    start,
+    wait_until_ready,
+)
+from musicrec.supervision import ChildEnded, Supervisor
+
+WATCH_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Prepare and run everything here: database, songs, model, web, worker, consumer. "
+        "Example: manage.py demo --port 8080 --no-browser"
+    )
+    # The database is prepared here; a check of it before that would only be in the way.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+        parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+    def handle(self, *, host: str, port: int, no_browser: bool, **options: Any) -> None:
+        began = time.monotonic()
+        address = Address(host, port)
+        supervisor = Supervisor(Path(settings.STATE_DIR) / "log")
+        with stop_on_signals() as should_stop:
+            try:
+                address.check_free()
+                prepare(self._say)
+                self._say("starting web, consumer and worker")
+                start(supervisor, address)
+                if wait_until_ready(supervisor, address, should_stop):
+                    self.stdout.write(introduction(address, time.monotonic() - began))
+                    self._say(f"Logs are in {settings.STATE_DIR / 'log'}. Ctrl-C ends everything.")
+                    if not no_browser and host in LOOPBACK:
+                        webbrowser.open(address.url())
+                while not should_stop():
+                    supervisor.check()
+                    time.sleep(WATCH_SECONDS)
+            except (ChildEnded, CannotStart) as error:
+                raise CommandError(str(error)) from error
+            finally:
+                supervisor.stop()
+        self._say("ended")
+
+    def _say(self, message: str) -> None:
+        self.stderr.write(message)
