@@ -145,12 +145,20 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "musicrec.negotiation.JsonFirst",
     "DEFAULT_RENDERER_CLASSES": ["musicrec.json_renderer.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["musicrec.json_parser.StrictJsonParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "musicrec.operation_names.NamedByView",
     "EXCEPTION_HANDLER": "musicrec.problems.exception_handler",
     "UNAUTHENTICATED_USER": "access.callers.anonymous",
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "musicrec", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "musicrec",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "musicrec.api_document.add_problems",
+    ],
+}
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO").upper()
 LOG_REQUESTS: bool = env.bool("LOG_REQUESTS", False)

@@ -1,0 +1,184 @@
+"""The state of each part that answering requests and applying likes depends on.
+
+Asked for by /readyz, which tells anyone that something is missing but not what or where it is, and
+by the command doctor, which tells the operator the rest.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from feedback.models import OutboxEvent
+from musicrec.reachability import kafka_fault, redis_fault
+from recommendations.models import Lease, ModelVersion
+
+State = Literal["ok", "degraded", "broken"]
+
+PROBE_TIMEOUT_SECONDS: Final = 0.8
+LOW_DISK_BYTES: Final = 200 * 1024 * 1024
+OLD_BACKLOG: Final = timedelta(seconds=60)
+CONSUMER_LEASE: Final = "likes-consumer"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How one part is.
+
+    detail: for anyone. inside: what only an operator may read (addresses, paths, errors).
+    advice: what to do about it.
+    """
+
+    name: str
+    state: State
+    detail: str
+    inside: str = ""
+    advice: str = ""
+
+
+def ok(name: str, detail: str, inside: str = "") -> Condition:
+    """A part that works."""
+    return Condition(name, "ok", detail, inside)
+
+
+def database() -> Condition:
+    """Whether the database answers and has our tables: without it no request can be answered."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM model_version WHERE is_live")
+    except DatabaseError as error:
+        return Condition(
+            "database",
+            "broken",
+            "does not answer, or has not been migrated",
+            str(error).strip(),
+            "start it or correct DATABASE_URL, then: manage.py migrate",
+        )
+    return ok("database", "answers", connection.vendor)
+
+
+def model() -> Condition:
+    """Whether a model is live. Without one popular songs are recommended to everyone."""
+    version = ModelVersion.objects.filter(is_live=True).values_list("version", flat=True).first()
+    if version is None:
+        return Condition(
+            "model",
+            "degraded",
+            "none is live: everyone is recommended popular songs",
+            advice="manage.py loadcsv …, then manage.py retrain",
+        )
+    return ok("model", "live", version)
+
+
+def disk() -> Condition:
+    """Whether the folders for state and models can be written and have room."""
+    advice = "make room, correct the folder's rights, or set STATE_DIR and MODEL_DIR"
+    for folder in (Path(settings.STATE_DIR), _existing(Path(settings.MODEL_DIR))):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return Condition("disk", "degraded", "a folder is not writable", str(folder), advice)
+        free = shutil.disk_usage(folder).free
+        if free < LOW_DISK_BYTES:
+            inside = f"{folder}: {free >> 20} MB free"
+            return Condition("disk", "degraded", "nearly full", inside, advice)
+    return ok("disk", "writable", str(settings.STATE_DIR))
+
+
+def kafka() -> Condition | None:
+    """Whether a broker answers; None where none is set."""
+    if not settings.KAFKA_BOOTSTRAP_SERVERS:
+        return None
+    fault = kafka_fault(settings.KAFKA_BOOTSTRAP_SERVERS, PROBE_TIMEOUT_SECONDS)
+    if fault is None:
+        return ok("kafka", "answers", ",".join(settings.KAFKA_BOOTSTRAP_SERVERS))
+    return Condition(
+        "kafka",
+        "degraded",
+        "does not answer: likes are kept and sent later",
+        fault,
+        "start the broker or correct KAFKA_BOOTSTRAP_SERVERS",
+    )
+
+
+def redis() -> Condition | None:
+    """Whether Redis answers; None where none is set."""
+    if not settings.REDIS_URL:
+        return None
+    fault = redis_fault(settings.REDIS_URL, PROBE_TIMEOUT_SECONDS)
+    if fault is None:
+        return ok("redis", "answers")
+    return Condition(
+        "redis",
+        "degraded",
+        "does not answer: no rate limits and no trainings until it does",
+        fault,
+        "start Redis or correct REDIS_URL",
+    )
+
+
+def consumer() -> Condition:
+    """Whether a consumer of likes has been seen lately: each renews a lease while it runs."""
+    seen = (
+        Lease.objects.filter(name__startswith=CONSUMER_LEASE)
+        .order_by("-expires_at")
+        .values_list("expires_at", flat=True)
+        .first()
+    )
+    if seen is not None and seen > timezone.now():
+        return ok("consumer", "runs")
+    return Condition(
+        "consumer",
+        "degraded",
+        "none runs: likes are kept and have their effect later",
+        f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen",
+        "manage.py consume_likes",
+    )
+
+
+def backlog() -> Condition:
+    """How long the oldest like has waited for its effect."""
+    oldest = (
+        OutboxEvent.objects.filter(applied_at=None)
+        .order_by("seq")
+        .values_list("recorded_at", flat=True)
+        .first()
+    )
+    waited = timezone.now() - oldest if oldest else timedelta(0)
+    if waited <= OLD_BACKLOG:
+        return ok("backlog", "none" if oldest is None else "short")
+    return Condition(
+        "backlog",
+        "degraded",
+        f"the oldest like has waited {int(waited.total_seconds())} s for its effect",
+        advice="see that consume_likes runs, and with Kafka relay_likes",
+    )
+
+
+STORED: Final[tuple[Callable[[], Condition], ...]] = (model, consumer, backlog)
+
+
+def conditions(
+    ask_kafka: Callable[[], Condition | None] = kafka,
+    ask_redis: Callable[[], Condition | None] = redis,
+) -> Iterator[Condition]:
+    """All of them. Those that stand in the database are left out where it does not answer."""
+    base = database()
+    yield base
+    if base.state == "ok":
+        for ask in STORED:
+            yield ask()
+    yield disk()
+    yield from (found for found in (ask_kafka(), ask_redis()) if found is not None)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there already."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
