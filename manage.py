@@ -17,9 +17,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
     try:
         from django.core.management import execute_from_command_line
+        from environs import EnvError
     except ImportError as error:
         sys.exit(f"{error}: install the requirements first (README.md, Run it)")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except EnvError as error:
+        sys.exit(f"{error} (docs/operations.md lists the settings)")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,8 @@ DEBUG: bool = env.bool("DEBUG", False)
 SECRET_KEY: str = secret_key_of(
     env.str("SECRET_KEY", ""), DATABASES["default"]["ENGINE"], STATE_DIR
 )
+# After a change of SECRET_KEY: old ones, as long as tokens and sessions made with them shall last.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)
 # Lets anyone who sees the pages be any listener: for `manage.py demo` on loopback alone.
@@ -86,7 +88,19 @@ REQUESTS_PER_MINUTE: dict[str, int] = {
     "anonymous": env.int("ANONYMOUS_REQUESTS_PER_MINUTE", 300),
     "service": env.int("SERVICE_REQUESTS_PER_MINUTE", 0),
 }
+# How many proxies of our own stand before the server: so many entries of X-Forwarded-For are true.
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", 0)
+
+# Whether the world reaches us by https only; the default is for a loopback without it.
+HTTPS: bool = env.bool("HTTPS", False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", 31_536_000) if HTTPS else 0
+# Probes come from inside, without https.
+SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz|metrics)$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+# Other names below this domain, and browsers' built-in lists, are not ours to decide on.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 ROOT_URLCONF = "musicrec.urls"
 WSGI_APPLICATION = "musicrec.wsgi.application"
