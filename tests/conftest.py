@@ -1,0 +1,61 @@
+"""Real services and whole installations for the tests that span the apps."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import require
+from tests.installation import Installation, free_port
+
+
+@pytest.fixture
+def installations(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
+    """Make installations; their processes end with the test."""
+    made: list[Installation] = []
+
+    def make(**environment: str) -> Installation:
+        made.append(Installation(tmp_path / f"state{len(made)}", **environment))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Redis, one for the test session."""
+    server = shutil.which("redis-server")
+    require(server is not None, "Redis (the program redis-server)")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        [
+            str(server),
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(folder),
+            "--save",
+            "",
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "Redis did not start"
+            time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    process.wait(10)
