@@ -1,0 +1,172 @@
+"""How many recommendation requests a CPU-second of the web process answers, and how fast.
+
+    python -m benchmarks.serving [--songs F --interactions F] [--algorithm NAME] [--json]
+
+Starts granian with one worker on a database of its own, asks for recommendations of listener
+after listener over kept-alive connections with a service key, and divides the requests by the
+CPU time that the worker's processes took meanwhile. In the same run, as the yardstick: /healthz,
+which is the web server, Django and the middleware without a recommendation.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.installation import ROOT, Installation, Web
+
+FIXTURES = ROOT / "fixtures"
+CLIENTS = 4
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route's figures. Milliseconds are as the client sees them, over loopback."""
+
+    route: str
+    requests: int
+    requests_per_cpu_second: float
+    requests_per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def main() -> None:
+    options = parsed()
+    with tempfile.TemporaryDirectory(prefix="musicrec-bench-") as folder:
+        here = Installation(Path(folder))
+        try:
+            print_rows(measure(here, options), as_json=options.json, at_least=options.at_least)
+        finally:
+            here.stop()
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--songs", default=str(FIXTURES / "songs.csv"))
+    parser.add_argument("--interactions", default=str(FIXTURES / "interactions.csv"))
+    parser.add_argument("--algorithm", default="local_ridge")
+    parser.add_argument("--requests", type=int, default=6_000)
+    parser.add_argument("--at-least", type=float, help="fail below so many requests per CPU-second")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def measure(here: Installation, options: argparse.Namespace) -> list[Row]:
+    prepare(here, options)
+    web = here.start_web()
+    key = here.manage("issue_token", "--service", "benchmark")
+    users = [row[0] for row in here.query("SELECT user_id FROM listener ORDER BY id")]
+    # Every request another user, seeded; each user again only after all the others.
+    order = random.Random(1).sample(users, len(users))
+    paths = [
+        f"/api/v1/users/{order[n % len(order)]}/recommendations" for n in range(options.requests)
+    ]
+    ask(web, key, paths[:500])
+    return [
+        timed(web, key, "recommendations", paths),
+        timed(web, key, "healthz", ["/healthz"] * options.requests),
+    ]
+
+
+def prepare(here: Installation, options: argparse.Namespace) -> None:
+    here.manage("migrate", "--verbosity", "0")
+    environment = here.environment
+    for arguments in (
+        ["loadcsv", "--songs", options.songs, "--interactions", options.interactions],
+        ["retrain", "--algorithm", options.algorithm],
+    ):
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        subprocess.run(command, env=environment, check=True, stdout=sys.stderr)
+
+
+def timed(web: Web, key: str, route: str, paths: list[str]) -> Row:
+    before, began = cpu_seconds(), time.perf_counter()
+    latencies = sorted(ask(web, key, paths))
+    wall, cpu = time.perf_counter() - began, cpu_seconds() - before
+    return Row(
+        route=route,
+        requests=len(paths),
+        requests_per_cpu_second=round(len(paths) / cpu, 1),
+        requests_per_second=round(len(paths) / wall, 1),
+        p50_ms=round(1_000 * latencies[len(latencies) // 2], 2),
+        p99_ms=round(1_000 * latencies[len(latencies) * 99 // 100], 2),
+    )
+
+
+def ask(web: Web, key: str, paths: list[str]) -> list[float]:
+    """Ask for all paths over a few kept-alive connections; the seconds that each took."""
+    parts = [paths[n::CLIENTS] for n in range(CLIENTS)]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [
+            s for part in pool.map(lambda part: ask_in_turn(web, key, part), parts) for s in part
+        ]
+
+
+def ask_in_turn(web: Web, key: str, paths: list[str]) -> list[float]:
+    connection = http.client.HTTPConnection(web.address.removeprefix("http://"))
+    headers = {"Authorization": f"Bearer {key}"}
+    seconds = []
+    for path in paths:
+        began = time.perf_counter()
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        seconds.append(time.perf_counter() - began)
+        if answer.status != 200:
+            raise SystemExit(f"{path} answered {answer.status}: {body[:300]!r}")
+    connection.close()
+    return seconds
+
+
+def cpu_seconds() -> float:
+    """CPU time so far of granian and its workers, which are this process's descendants."""
+    ours = {os.getpid()}
+    total = 0.0
+    for pid, parent, ticks in sorted(processes()):
+        if parent in ours:
+            ours.add(pid)
+            total += ticks / TICKS_A_SECOND
+    return total
+
+
+def processes() -> list[tuple[int, int, int]]:
+    """(process id, parent's, CPU ticks) of every process."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        found.append((int(stat.parent.name), int(fields[1]), int(fields[11]) + int(fields[12])))
+    return found
+
+
+def print_rows(rows: list[Row], *, as_json: bool, at_least: float | None) -> None:
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows]))
+    else:
+        print("| route | requests | per CPU-second | per second | p50 ms | p99 ms |")
+        print("|---|---|---|---|---|---|")
+        for row in rows:
+            print(
+                f"| {row.route} | {row.requests:,} | {row.requests_per_cpu_second:,.0f} "
+                f"| {row.requests_per_second:,.0f} | {row.p50_ms} | {row.p99_ms} |"
+            )
+    if at_least is not None and rows[0].requests_per_cpu_second < at_least:
+        raise SystemExit(f"below {at_least:,.0f} requests per CPU-second")
+
+
+if __name__ == "__main__":
+    main()
