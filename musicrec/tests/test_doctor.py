@@ -1,0 +1,134 @@
+"""``manage.py doctor``: it finds what is broken, says what to do, and changes nothing."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from pytest_django import Settings
+
+from musicrec import conditions, examination
+from recommendations.models import ModelVersion, TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _alone(settings: Settings, tmp_path: Path) -> None:
+    """No service is set, and the model store is empty."""
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.REDIS_URL = [], ""
+    settings.MODEL_DIR = tmp_path / "models"
+
+
+def doctor(*arguments: str) -> tuple[int, str]:
+    """Its exit code and what it printed."""
+    out = StringIO()
+    try:
+        call_command("doctor", *arguments, stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+def states() -> dict[str, str]:
+    rows = json.loads(doctor("--json")[1])["findings"]
+    return {row["name"]: row["state"] for row in rows}
+
+
+def test_an_empty_installation_is_not_broken_and_is_told_what_comes_next() -> None:
+    code, text = doctor()
+
+    assert code == 0, text
+    assert "-> manage.py loadcsv" in text
+    assert "-> manage.py consume_likes" in text
+    found = states()
+    assert found["database"] == found["migrations"] == found["durability"] == "ok"
+    assert found["model"] == found["catalogue"] == "degraded"
+
+
+def test_services_that_are_set_and_away_are_broken(settings: Settings) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "BROKEN  kafka" in text
+    assert "BROKEN  redis" in text
+    assert "127.0.0.1:1" in text
+
+
+def test_a_live_model_without_its_files_is_broken() -> None:
+    run = TrainingRun.objects.create(started_at=timezone.now())
+    ModelVersion.objects.create(
+        version="v1", training_run=run, algorithm="x", created_at=timezone.now(), is_live=True
+    )
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "manage.py retrain" in text
+
+
+def test_settings_that_cannot_work_are_findings_and_not_its_end(settings: Settings) -> None:
+    settings.MODEL_ALGORITHM = "magic"
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "magic" in text
+    assert "database" in text
+
+
+def test_a_secret_that_others_can_read_is_broken(settings: Settings, tmp_path: Path) -> None:
+    settings.STATE_DIR = tmp_path
+    (tmp_path / "secret_key").write_text("x")
+
+    (tmp_path / "secret_key").chmod(0o600)
+    assert "secret key" not in states()
+
+    (tmp_path / "secret_key").chmod(0o644)
+    assert states()["secret key"] == "broken"
+
+
+def test_a_database_that_does_not_answer_ends_no_other_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away = conditions.Condition("database", "broken", "away", advice="start it")
+    monkeypatch.setattr(conditions, "database", lambda: away)
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "-> start it" in text
+    assert "disk" in text
+
+
+def test_missing_migrations_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = [("access.0001_initial", False)]
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: plan)
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "access.0001_initial" in text
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="about SQLite's own settings")
+def test_a_database_that_does_not_wait_for_the_disk_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert connection.vendor == "sqlite"
+    real = examination._value
+    monkeypatch.setattr(
+        examination, "_value", lambda query: 1 if "synchronous" in query else real(query)
+    )
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "synchronous is 1" in text
