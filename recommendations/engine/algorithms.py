@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from recommendations.engine import local_ridge, popularity
+from recommendations.engine import local_ridge, popularity, svd
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe
+from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe, TrainingFailed
 
 
 class UnknownAlgorithm(Exception):
@@ -14,24 +16,20 @@ class UnknownAlgorithm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Algorithm:
-    """The two things that a name stands for."""
+    """What a name stands for. training: the module that trains it.
 
-    fit: Callable[[Interactions, Parameters, int, Progress | None], Model]
+    It has DEFAULTS, ``fit`` and ``projected_seconds``, and is imported where training is asked
+    for: compilers and libraries of training stay out of processes that only serve.
+    """
+
+    training: str
     load: Callable[[Arrays], Model]
 
 
-def _fit_local_ridge(
-    interactions: Interactions, parameters: Parameters, seed: int, progress: Progress | None
-) -> Model:
-    # Training is imported where it is asked for: processes that serve do without its compiler.
-    from recommendations.engine import local_ridge_training
-
-    return local_ridge_training.fit(interactions, parameters, seed, progress)
-
-
 _TABLE = {
-    "popularity": _Algorithm(popularity.fit, popularity.load),
-    "local_ridge": _Algorithm(_fit_local_ridge, local_ridge.load),
+    "popularity": _Algorithm("popularity", popularity.load),
+    "svd": _Algorithm("svd_training", svd.load),
+    "local_ridge": _Algorithm("local_ridge_training", local_ridge.load),
 }
 _PLANNED = ("item_knn", "ials", "turbo_cf", "blend")
 ALGORITHMS: tuple[str, ...] = tuple(_TABLE)
@@ -39,8 +37,28 @@ ALGORITHMS: tuple[str, ...] = tuple(_TABLE)
 
 def fit(recipe: Recipe, interactions: Interactions, progress: Progress | None = None) -> Model:
     """Train by the recipe. Raises UnknownAlgorithm, TrainingFailed."""
-    algorithm = _named(recipe.algorithm)
-    return algorithm.fit(interactions, recipe.parameters, recipe.seed, progress)
+    unknown = sorted(recipe.parameters.keys() - defaults(recipe.algorithm).keys())
+    if unknown:
+        raise TrainingFailed(f"{recipe.algorithm} has no parameter {', '.join(unknown)}")
+    training = _training(recipe.algorithm)
+    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress)
+    return model
+
+
+def defaults(algorithm: str) -> Parameters:
+    """The parameters of an algorithm where none are given. Raises UnknownAlgorithm."""
+    return dict(_training(algorithm).DEFAULTS)
+
+
+def projected_seconds(recipe: Recipe, interactions: Interactions) -> float:
+    """How long ``fit`` is likely to take here. Raises UnknownAlgorithm."""
+    seconds: float = _training(recipe.algorithm).projected_seconds(interactions, recipe.parameters)
+    return seconds
+
+
+def must_exist(algorithm: str) -> None:
+    """Raise UnknownAlgorithm, with the names that there are, if this is none of them."""
+    _named(algorithm)
 
 
 def load(
@@ -53,6 +71,11 @@ def load(
     Raises UnknownAlgorithm, and BrokenModel where the arrays do not make a model.
     """
     return _named(algorithm).load(arrays)
+
+
+def _training(algorithm: str) -> Any:
+    """The module that trains this algorithm."""
+    return import_module(f"recommendations.engine.{_named(algorithm).training}")
 
 
 def _named(name: str) -> _Algorithm:

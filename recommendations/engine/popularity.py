@@ -17,6 +17,8 @@ from recommendations.engine.model import Arrays, Parameters, Progress
 from recommendations.engine.ranking import top_k
 from recommendations.engine.stored import checked
 
+DEFAULTS: Parameters = {}
+
 
 @dataclass(frozen=True)
 class Popularity:
@@ -71,6 +73,14 @@ def fit(
 ) -> Popularity:
     """Count likes. It has no parameters."""
     return Popularity(interactions.like_counts.astype(np.float32))
+
+
+def projected_seconds(
+    interactions: Interactions,  # noqa: ARG001 - every projection takes these
+    parameters: Parameters,  # noqa: ARG001
+) -> float:
+    """Nothing worth counting."""
+    return 0.0
 
 
 def load(arrays: Arrays) -> Popularity:

@@ -33,13 +33,13 @@ def profile(liked: Iterable[int] = (), disliked: Iterable[int] = ()) -> Profile:
 def listeners_with_taste(
     *, users: int, songs: int, groups: int = 4, seed: int = 0, dislikes: bool = True
 ) -> Interactions:
-    """Users of one group each, who like its songs five times as often as others."""
+    """Users of one group each, who like its songs twenty times as often as others."""
     rng = np.random.default_rng(seed)
     taste = rng.integers(0, groups, users)
     kind = np.arange(songs) % groups
     rows: list[Row] = []
     for user in range(users):
-        weights = np.where(kind == taste[user], 5.0, 1.0) / (1 + np.arange(songs) // groups)
+        weights = np.where(kind == taste[user], 20.0, 1.0) / (1 + np.arange(songs) // groups)
         liked = rng.choice(songs, size=int(rng.integers(3, 12)), replace=False, p=_shares(weights))
         rows += [(user, int(song), 1) for song in liked]
         others = np.flatnonzero((kind != taste[user]) & ~np.isin(np.arange(songs), liked))

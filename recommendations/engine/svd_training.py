@@ -1,0 +1,165 @@
+"""SVD as scikit-surprise trains it, on likes, dislikes and sampled negatives.
+
+Likes alone leave it nothing to learn: every rating would be the same. So each like brings some
+songs that the user has not judged, rated 0. Source of the method: Koren, Bell, Volinsky 2009;
+surprise's ``SVD`` is the implementation, and its ``fit`` does the training.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import surprise
+
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.model import Parameters, Progress, TrainingFailed
+from recommendations.engine.negatives import sampled_negatives
+from recommendations.engine.svd import SVD
+
+DEFAULTS: Parameters = {
+    "factors": 50,
+    "epochs": 60,
+    "learning_rate": 0.03,
+    "regularisation": 0.05,
+    "negatives": 4,
+    "dislike": 0.0,
+}
+LIKE = 1.0
+_CHUNK = 65_536
+_TIMED_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratings:
+    """What is trained on, in the order of training: rows and ratings, (n,) each."""
+
+    users: npt.NDArray[np.int64]
+    songs: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    n_users: int
+    n_songs: int
+
+
+class _ArrayTrainset(surprise.Trainset):  # type: ignore[misc]
+    """A Trainset over arrays: surprise's own keeps a Python tuple of every rating twice."""
+
+    def __init__(self, ratings: _Ratings, epochs: int, progress: Progress | None) -> None:
+        n = len(ratings.values)
+        super().__init__({}, {}, ratings.n_users, ratings.n_songs, n, (0, 1), {}, {})
+        self._ratings, self._epochs, self._progress = ratings, epochs, progress
+        self._epoch = 0
+        self.epoch_seconds = 0.0
+        self._global_mean = float(ratings.values.mean()) if n else 0.0
+
+    def all_ratings(self) -> Iterator[tuple[int, int, float]]:
+        """Every rating once, as (user, song, rating): surprise asks for them once an epoch."""
+        ratings, n = self._ratings, len(self._ratings.values)
+        started = time.perf_counter()
+        for start in range(0, n, _CHUNK):
+            span = slice(start, start + _CHUNK)
+            yield from zip(
+                ratings.users[span].tolist(),
+                ratings.songs[span].tolist(),
+                ratings.values[span].tolist(),
+                strict=True,
+            )
+            if self._progress:
+                share = (self._epoch + min(1.0, (start + _CHUNK) / n)) / self._epochs
+                self._progress("svd", min(1.0, share))
+        self._epoch += 1
+        self.epoch_seconds = time.perf_counter() - started
+
+
+def fit(
+    interactions: Interactions, parameters: Parameters, seed: int, progress: Progress | None = None
+) -> SVD:
+    """Train by surprise and keep what is about songs. Raises TrainingFailed."""
+    given = DEFAULTS | parameters
+    ratings = _ratings(interactions, given, seed)
+    if not len(ratings.values):
+        raise TrainingFailed("there is no like and no dislike to train SVD on")
+    trained = _trained(ratings, given, int(given["epochs"]), seed, progress)
+    mean = trained.trainset.global_mean
+    factors, biases = trained.qi.astype(np.float32), trained.bi.astype(np.float32)
+    if not (np.isfinite(factors).all() and np.isfinite(biases).all()):
+        raise TrainingFailed("SVD diverged: use a smaller learning_rate")
+    # What surprise never saw keeps its random start; here it is foretold as not judged: 0.
+    unseen = np.bincount(ratings.songs, minlength=ratings.n_songs) == 0
+    factors[unseen], biases[unseen] = 0.0, -mean
+    return _model(interactions, ratings, given, mean, factors, biases)
+
+
+def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
+    """How long ``fit`` will take, from the time of one epoch over a sample of the rows."""
+    given = DEFAULTS | parameters
+    n = len(interactions)
+    if not n:
+        return 0.0
+    drawn = np.zeros(n, np.bool_)
+    drawn[np.random.default_rng(0).permutation(n)[:_TIMED_ROWS]] = True
+    # The sample keeps the number of users and songs, so that memory is as far apart as in full.
+    sample = _ratings(interactions.where(drawn), given, 0)
+    epoch = _trained(sample, given, 1, 0, None).trainset.epoch_seconds
+    return float(epoch * n / drawn.sum() * int(given["epochs"]))
+
+
+def _trained(
+    ratings: _Ratings, given: Parameters, epochs: int, seed: int, progress: Progress | None
+) -> surprise.SVD:
+    """Surprise's algorithm after its ``fit``."""
+    algorithm = surprise.SVD(
+        n_factors=int(given["factors"]),
+        n_epochs=epochs,
+        lr_all=float(given["learning_rate"]),
+        reg_all=float(given["regularisation"]),
+        random_state=seed,
+    )
+    return algorithm.fit(_ArrayTrainset(ratings, max(1, epochs), progress))
+
+
+def _ratings(interactions: Interactions, given: Parameters, seed: int) -> _Ratings:
+    """Likes as 1, dislikes as the given low rating, negatives as 0, shuffled by the seed.
+
+    Shuffled, because by users in turn the songs' factors would chase one user after another.
+    """
+    users, songs = sampled_negatives(interactions, int(given["negatives"]), seed=seed)
+    values = np.where(interactions.values > 0, LIKE, float(given["dislike"]))
+    order = np.random.default_rng(seed).permutation(len(interactions) + len(users))
+    return _Ratings(
+        np.concatenate([interactions.users, users])[order],
+        np.concatenate([interactions.songs, songs])[order],
+        np.concatenate([values, np.zeros(len(users))])[order],
+        interactions.n_users,
+        interactions.n_songs,
+    )
+
+
+def _model(
+    interactions: Interactions,
+    ratings: _Ratings,
+    given: Parameters,
+    mean: float,
+    factors: npt.NDArray[np.float32],
+    biases: npt.NDArray[np.float32],
+) -> SVD:
+    """The fold-in's constants, as a typical user of the training had them.
+
+    ρ is the regularisation times a user's mean number of ratings, which is what the steps of an
+    epoch add up to; α spreads a user's mean number of negatives over all songs.
+    """
+    active = max(1, len(np.unique(interactions.users)))
+    ridge = float(given["regularisation"]) * len(ratings.values) / active
+    negatives = len(ratings.values) - len(interactions)
+    weight = negatives / active / interactions.n_songs
+    extended = np.column_stack([np.ones(len(biases)), factors.astype(np.float64)])
+    gram = weight * (extended.T @ extended)
+    gram[np.diag_indices_from(gram)] += max(ridge, 1e-6)
+    return SVD(
+        factors=factors,
+        biases=biases,
+        gram=gram,
+        right=-weight * (extended.T @ (mean + biases.astype(np.float64))),
+        ratings=np.array([mean, LIKE, float(given["dislike"])]),
+    )
