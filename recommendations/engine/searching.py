@@ -1,0 +1,59 @@
+"""A search for good parameters: one axis after the other, outward from the defaults."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from recommendations.engine import algorithms
+from recommendations.engine.model import Recipe
+from recommendations.engine.trials import Trial, Trials
+
+Axes = dict[str, Sequence[Any]]
+
+# Parameters by algorithm, the most telling first, each with the values to step through.
+AXES: dict[str, Axes] = {
+    "local_ridge": {
+        "ridge": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
+        "damping": (0.0, 0.1, 0.25, 0.5),
+        "kappa": (0.0, 0.1, 0.4, 1.0, 2.5),
+        "neighbours": (50, 100, 200),
+    },
+    "svd": {
+        "regularisation": (0.01, 0.02, 0.05, 0.1, 0.2),
+        "epochs": (10, 20, 60),
+        "dislike": (-1.0, 0.0),
+    },
+}
+# A step must gain this part of the score to be taken: less is within the noise of the cut.
+LEAST_GAIN = 0.001
+
+
+def search(
+    trials: Trials, algorithm: str, *, seed: int, worth: float = 0.0, named: bool = False
+) -> None:
+    """Try the algorithm's defaults, then steps from the best of its trials so far.
+
+    worth: give up after the defaults if they score under this part of the best of all trials.
+    named: it was asked for by name, so its defaults are tried however long they take.
+    """
+    start = Recipe(algorithm, algorithms.defaults(algorithm), seed)
+    trials.run(start, whatever_it_takes=named)
+    best, leader = trials.best(algorithm), trials.best()
+    if best is None or leader is None or best.score < worth * leader.score:
+        return
+    for name, values in AXES[algorithm].items():
+        upward = _walk(trials, best, name, sorted(values))
+        best = _walk(trials, best, name, sorted(values, reverse=True)) if upward is best else upward
+
+
+def _walk(trials: Trials, best: Trial, name: str, values: Sequence[Any]) -> Trial:
+    """Step along the values for as long as each step gains; the best trial."""
+    here = best.recipe.parameters[name]
+    beyond = values[values.index(here) + 1 :] if here in values else ()
+    for value in beyond:
+        parameters = best.recipe.parameters | {name: value}
+        trial = trials.run(replace(best.recipe, parameters=parameters))
+        if not trial.measured or trial.score <= best.score * (1 + LEAST_GAIN):
+            break
+        best = trial
+    return best

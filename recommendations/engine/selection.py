@@ -1,0 +1,129 @@
+"""Which procedure to train with: every candidate held against the others on one cut of the data.
+
+Procedures are compared, never artifacts: each is fitted on the training side of the cut and asked
+what was held back. The live model's procedure takes part in the same way.
+"""
+
+import time
+from dataclasses import dataclass
+
+from recommendations.engine import algorithms
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.model import Progress, Recipe
+from recommendations.engine.searching import AXES, search
+from recommendations.engine.trials import Trial, Trials
+
+AUTO = "auto"
+# An algorithm whose defaults score under this part of the leader's is not tuned any further.
+WORTH_TUNING = 0.9
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to train with on all data, and whether the result should go live.
+
+    metrics, popularity_metrics, live_metrics: on the cut; empty where nothing could be asked,
+    live_metrics None where there is no live procedure. trials: every candidate, as tried.
+    """
+
+    recipe: Recipe
+    metrics: dict[str, float]
+    popularity_metrics: dict[str, float]
+    live_metrics: dict[str, float] | None
+    trials: tuple[Trial, ...]
+    promote: bool
+    reason: str
+    tune_seconds: float
+
+
+def choose(
+    interactions: Interactions,
+    *,
+    algorithm: str = AUTO,
+    budget_seconds: float,
+    live: Recipe | None = None,
+    pinned: bool = True,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Choice:
+    """Tune and compare on a cut, and say what to train with on all data.
+
+    algorithm: "auto" compares all that fit into the budget; a name tunes that one alone, beside
+    popularity. budget_seconds: for the trials and the final training together; a candidate that
+    is projected to need more than what is left is not tried, and its trial says so; what is named
+    is tried at least once.
+    live: what the live model was made with; it stays live if it scores better. pinned: a named
+    algorithm goes live even then, because it was named to.
+    Raises UnknownAlgorithm.
+    """
+    started = time.perf_counter()
+    if algorithm != AUTO:
+        algorithms.must_exist(algorithm)
+    trials = Trials(interactions, budget_seconds=budget_seconds, seed=seed, progress=progress)
+    popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True)
+    if trials.askable:
+        # Before the candidates, so that it is sure to be compared; they may start from it too.
+        reference = trials.run(live) if live is not None else None
+        for name in AXES:
+            if algorithm in (AUTO, name):
+                named = algorithm != AUTO
+                worth = 0.0 if named else WORTH_TUNING
+                search(trials, name, seed=seed, worth=worth, named=named)
+        best = trials.best(None if algorithm == AUTO else algorithm)
+        winner, promote, reason = _verdict(trials, best, reference, algorithm, pinned=pinned)
+    else:
+        reference, promote = None, True
+        winner, reason = _unasked(interactions, algorithm, popularity, seed)
+    return Choice(
+        recipe=winner.recipe,
+        metrics=winner.metrics,
+        popularity_metrics=popularity.metrics,
+        live_metrics=reference.metrics if reference is not None else None,
+        trials=tuple(trials.done),
+        promote=promote,
+        reason=reason,
+        tune_seconds=time.perf_counter() - started,
+    )
+
+
+def _verdict(
+    trials: Trials, best: Trial | None, reference: Trial | None, algorithm: str, *, pinned: bool
+) -> tuple[Trial, bool, str]:
+    """The winner, whether it goes live, and why."""
+    popularity = trials.done[0]
+    if best is None:
+        left_out = next(each for each in trials.done if each.recipe.algorithm == algorithm)
+        return popularity, True, f"{algorithm} was left out ({left_out.left_out}): popularity"
+    scored = f"{_figure(best)}, popularity {_figure(popularity, name=False)}"
+    if reference is None:
+        return best, True, scored
+    if not reference.measured:
+        return best, True, f"{scored}; the live procedure was left out ({reference.left_out})"
+    if best.recipe == reference.recipe:
+        return best, True, f"{scored}: the live procedure, trained on the data as they are now"
+    compared = f"{scored}, live {_figure(reference)}"
+    if reference.score <= best.score:
+        return best, True, compared
+    if pinned and algorithm != AUTO:
+        return best, True, f"{compared}; {algorithm} is pinned by the settings"
+    return best, False, f"{compared}: the live procedure scores better on the cut"
+
+
+def _unasked(
+    interactions: Interactions, algorithm: str, popularity: Trial, seed: int
+) -> tuple[Trial, str]:
+    """What to train where no like can be held back: popularity, or what is pinned if it can be."""
+    why = "too few likes to hold any back for a comparison"
+    if algorithm in (AUTO, "popularity") or not (interactions.values > 0).any():
+        return popularity, f"{why}: popularity"
+    return Trial(_defaults_of(algorithm, seed)), f"{why}: {algorithm} as named, not tuned"
+
+
+def _defaults_of(algorithm: str, seed: int) -> Recipe:
+    return Recipe(algorithm, algorithms.defaults(algorithm), seed)
+
+
+def _figure(trial: Trial, *, name: bool = True) -> str:
+    """NDCG@10 in words."""
+    figure = f"NDCG@10 {trial.metrics['ndcg@10']:.4f}"
+    return f"{trial.recipe.algorithm} {figure}" if name else figure
