@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recommendations import model_store, snapshot
-from recommendations.engine import algorithms
+from recommendations.engine import algorithms, selection
 from recommendations.engine.model import Progress, Recipe
 from recommendations.leases import LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
@@ -99,13 +99,13 @@ def _train(run: TrainingRun, algorithm: str, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     data = snapshot.take()
     live = live_version()
-    from recommendations.engine import selection
 
     choice = selection.choose(
         data.interactions,
         algorithm=algorithm,
         budget_seconds=settings.TRAINING_BUDGET_SECONDS,
         live=_recipe_of(live),
+        pinned=settings.MODEL_ALGORITHM != selection.AUTO,
         progress=progress,
     )
     progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
@@ -154,7 +154,7 @@ def _recipe_of(live: ModelVersion | None) -> Recipe | None:
     return Recipe(live.algorithm, run.parameters, run.metrics.get("seed", 0))
 
 
-def _metrics(choice: "selection.Choice") -> dict[str, Any]:
+def _metrics(choice: selection.Choice) -> dict[str, Any]:
     """What the training run keeps: the winner on the cut, and whom it was held against."""
     return {
         "seed": choice.recipe.seed,

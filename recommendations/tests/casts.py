@@ -13,7 +13,7 @@ from recommendations.song_index import SongIndex
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 ROCK = ["r1", "r2", "r3", "r4"]
 JAZZ = ["j1", "j2", "j3", "j4"]
-RIDGE = Recipe("local_ridge", {"K": 5, "lambda": 1.0, "kappa": 0.1, "b": 0.1})
+RIDGE = Recipe("local_ridge", {"neighbours": 5, "ridge": 1.0, "kappa": 0.1, "damping": 0.1})
 
 
 def make_songs() -> None:

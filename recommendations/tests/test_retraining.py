@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,8 +27,13 @@ def test_the_first_training_goes_live_and_serves(town: None) -> None:
     assert recommend_for("rocker0", Wanted())["model"]["version"] == outcome.version
 
 
-def test_a_pinned_algorithm_is_the_one_that_goes_live(town: None) -> None:
-    assert retrain(algorithm="svd").algorithm == "svd"
+def test_a_pinned_algorithm_is_the_one_that_goes_live(town: None, settings: Any) -> None:
+    retrain()
+    settings.MODEL_ALGORITHM = "svd"
+
+    outcome = retrain()
+
+    assert (outcome.algorithm, outcome.status) == ("svd", "live")
     assert recommend_for("rocker0", Wanted())["model"]["algorithm"] == "svd"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.engine import algorithms
+from recommendations.engine.model import TrainingFailed
 from recommendations.retraining import Outcome, retrain
 
 
@@ -29,6 +30,8 @@ class Command(BaseCommand):
         progress = None if options["json"] else self._say
         try:
             outcome = retrain(algorithm=algorithm, only_if_changed=if_changed, progress=progress)
+        except TrainingFailed as error:
+            raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
         except OSError as error:
             raise CommandError(f"the model could not be stored: {error}") from error
         return as_json(outcome) if options["json"] else in_words(outcome)
