@@ -36,8 +36,9 @@ class Command(BaseCommand):
             raise CommandError(f"the model could not be stored: {error}") from error
         return as_json(outcome) if options["json"] else in_words(outcome)
 
-    def _say(self, message: str) -> None:
-        self.stderr.write(message)
+    def _say(self, what: str, done: float) -> None:
+        if done == 0.0:
+            self.stderr.write(what)
 
 
 def as_json(outcome: Outcome) -> str:
