@@ -185,7 +185,7 @@ def _reason(song_id: str, reason: Reason, info: dict[str, SongInfo]) -> dict[str
 def _without_model(judged: Sequence[str], wanted: Wanted) -> Answer:
     """Before the first training: what is liked most in the profiles themselves."""
     songs = popular_songs.without_model(wanted.genre, wanted.artist, {*judged, *wanted.exclude})
-    results = []
+    results: list[dict[str, Any]] = []
     per_artist: dict[str, int] = {}
     for song, score in songs:
         per_artist[song["artist"]] = per_artist.get(song["artist"], 0) + 1

@@ -4,7 +4,8 @@ Answers are built as plain dictionaries in these shapes: a serializer on the hot
 multiple of the answer itself.
 """
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 

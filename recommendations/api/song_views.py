@@ -2,7 +2,8 @@
 
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,11 +45,13 @@ class SongsView(APIView):
         limit = query.get("limit", DEFAULT_LIMIT)
         songs = matching(query.get("search"), query.get("genre"), query.get("artist"))
         songs = songs.filter(pk__gt=query.get("cursor", (0,))[0]).order_by("pk")
-        rows = list(songs.values("pk", "song_id", "title", "artist", "genre")[: limit + 1])
-        last = rows[limit - 1]["pk"] if len(rows) > limit else None
-        results = [{key: row[key] for key in SongInfo.__annotations__} for row in rows[:limit]]
+        rows = list(songs[: limit + 1])
+        last = [rows[limit - 1].pk] if len(rows) > limit else None
         return Response(
-            {"results": results, "next": next_address(request, None if last is None else [last])}
+            {
+                "results": [as_info(song) for song in rows[:limit]],
+                "next": next_address(request, last),
+            }
         )
 
 
@@ -85,6 +88,16 @@ class PopularSongsView(APIView):
     def get(self, request: Request) -> Response:
         """The most liked songs, with the share of listeners who like each as score."""
         return Response(popular(wanted_list(request.query_params)))
+
+
+def as_info(song: Song) -> SongInfo:
+    """A song as answers show it."""
+    return {
+        "song_id": song.song_id,
+        "title": song.title,
+        "artist": song.artist,
+        "genre": song.genre,
+    }
 
 
 def song_or_404(song_id: str) -> SongInfo:
