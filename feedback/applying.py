@@ -1,0 +1,176 @@
+"""How records of a log become judgements in profiles: each once, in any order, in one transaction.
+
+The same code serves Kafka, the outbox and the dead letters. In one commit stand the effect, the
+id that has had it, the letters put aside, the marks in the outbox and the position in the log;
+with any of them in another commit a crash in between would lose events or apply them twice.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from feedback import due
+from feedback.events import Event, Record, Rejection, parse
+from feedback.letters import Letter, keep
+from feedback.models import AppliedEvent
+from feedback.pairs import known_songs, order_keys
+from feedback.reasons import Reason
+from recommendations.profiles import Judgement, merge_judgements
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of records: each is counted once as applied, repeated or dead.
+
+    clamped: how many of the applied came with a clock too far ahead.
+    """
+
+    applied: int = 0
+    repeated: int = 0
+    dead: int = 0
+    clamped: int = 0
+
+    def add(self, other: "Tally") -> None:
+        """Count the other's on top."""
+        self.applied += other.applied
+        self.repeated += other.repeated
+        self.dead += other.dead
+        self.clamped += other.clamped
+
+
+class Read(NamedTuple):
+    """A record with the event that it holds."""
+
+    record: Record
+    event: Event
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Records by what is to become of them."""
+
+    fresh: list[Event]
+    repeated: int
+    letters: list[Letter]
+
+
+def apply(records: Sequence[Record], settle: Callable[[], None] = lambda: None) -> Tally:
+    """Give the records their effect, in one transaction of their own.
+
+    settle: runs first in that transaction, moves the log's position past the records, and
+        raises if somebody else has moved it; then nothing of all this has happened.
+    """
+    parsed = [(record, parse(record)) for record in records]
+    with transaction.atomic():
+        settle()
+        return have_effect(parsed, timezone.now())
+
+
+def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime) -> Tally:
+    """The effect of records that are parsed already, in the caller's transaction."""
+    found = _sort_out(parsed, now)
+    merge_judgements(
+        [
+            Judgement(event.user_id, event.song_id, event.value, event.order_key, event.event_id)
+            for event in found.fresh
+        ]
+    )
+    keep(found.letters, now)
+    due.mark_applied(_ids_to_mark(parsed), now)
+    clamped = sum(event.clamped for event in found.fresh)
+    return Tally(len(found.fresh), found.repeated, len(found.letters), clamped)
+
+
+def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime) -> Sorted:
+    letters = [
+        Letter(record, outcome.event_id, outcome.reason, outcome.error)
+        for record, outcome in parsed
+        if isinstance(outcome, Rejection)
+    ]
+    reads = [Read(record, event) for record, event in parsed if isinstance(event, Event)]
+    firsts = _first_of_each_id(reads)
+    waiting = _unknown_songs(firsts.values())
+    claimed = _claim([e for e in firsts.values() if e.event_id not in waiting], now)
+    known = contents_of(firsts.keys() - claimed)
+    fresh, repeated = [], 0
+    for record, event in reads:
+        first = firsts[event.event_id]
+        content = known.get(event.event_id, first.content)
+        if event.content != content:
+            letters.append(_letter(record, event, Reason.ID_CONFLICT))
+        elif event.event_id in known or event is not first:
+            repeated += 1
+        elif event.event_id in waiting:
+            letters.append(_letter(record, event, Reason.UNKNOWN_SONG))
+        else:
+            fresh.append(event)
+    return Sorted(fresh, repeated, letters)
+
+
+def _first_of_each_id(reads: Sequence[Read]) -> dict[str, Event]:
+    firsts: dict[str, Event] = {}
+    for _, event in reads:
+        firsts.setdefault(event.event_id, event)
+    return firsts
+
+
+def _unknown_songs(events: Iterable[Event]) -> set[str]:
+    """The ids of events whose song is not in the catalogue.
+
+    Taking back what was said of a song is possible after the song has gone.
+    """
+    events = list(events)
+    songs = known_songs(event.song_id for event in events)
+    unknown = [event for event in events if event.song_id not in songs]
+    said = order_keys((e.user_id, e.song_id) for e in unknown if e.value == 0)
+    return {e.event_id for e in unknown if e.value != 0 or (e.user_id, e.song_id) not in said}
+
+
+def _claim(events: Sequence[Event], now: datetime) -> set[str]:
+    """Note the ids as applied; return those that were not noted before.
+
+    Sorted, so that two consumers that were given the same events wait for one another instead
+    of forming a deadlock.
+    """
+    if not events:
+        return set()
+    at = connection.ops.adapt_datetimefield_value(now)
+    rows = sorted((event.event_id, event.content, at) for event in events)
+    statement = f"""
+        INSERT INTO applied_event (event_id, content, applied_at)
+        VALUES {", ".join(["(%s, %s, %s)"] * len(rows))}
+        ON CONFLICT (event_id) DO NOTHING
+        RETURNING event_id
+    """  # noqa: S608 - nothing but placeholders goes in
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in rows for value in row])
+        # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
+        return {uuid.UUID(str(event_id)).hex for (event_id,) in cursor.fetchall()}
+
+
+def contents_of(event_ids: Iterable[str]) -> dict[str, bytes]:
+    """What the applied among these ids said."""
+    wanted = set(event_ids)
+    if not wanted:
+        return {}
+    rows = AppliedEvent.objects.filter(event_id__in=wanted).values_list("event_id", "content")
+    return {event_id.hex: bytes(content) for event_id, content in rows}
+
+
+def _letter(record: Record, event: Event, reason: Reason) -> Letter:
+    errors = {
+        Reason.UNKNOWN_SONG: "the song is not in the catalogue; applied when it is added",
+        Reason.ID_CONFLICT: "the event id was used for another event before",
+    }
+    return Letter(record, event.event_id, reason, errors[reason], event.user_id, event.song_id)
+
+
+def _ids_to_mark(parsed: Sequence[tuple[Record, Event | Rejection]]) -> set[str]:
+    """Ids whose rows in the outbox are done: a row's own id, and the id that its bytes bring."""
+    ids = {outcome.event_id for _, outcome in parsed}
+    return ids | {record.own_id for record, _ in parsed if record.seq is not None}

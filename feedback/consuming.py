@@ -1,0 +1,67 @@
+"""The consumer's loop: take a batch, apply it, say so; when something is away, wait and go on."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from django.db import InterfaceError, OperationalError, connection
+
+from feedback import dead_letters
+from feedback.applying import Tally, apply
+from feedback.complaints import Complaints
+from feedback.log import BATCH_SIZE, Fenced, Log, LogUnavailable
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.25
+# Between full batches: without it a long backlog keeps API writers from SQLite for seconds.
+BREATH_SECONDS: Final = 0.002
+RETRY_SECONDS: Final = 0.5
+
+
+def consume(log: Log, *, once: bool, should_stop: Callable[[], bool]) -> Tally:
+    """Apply records until told to stop, or with ``once`` until all that was there is done.
+
+    A database that is locked or away is waited for; nothing is put aside because of it. A log
+    that is away is waited for too, but with ``once`` LogUnavailable is raised.
+    """
+    tally, complaints, songs = Tally(), Complaints(), dead_letters.NewSongs()
+    if once:
+        log.mark_end()
+    while not should_stop():
+        try:
+            if songs.may_have_come():
+                tally.add(dead_letters.replay_for_songs())
+            if once and log.at_end():
+                break
+            tally.add(_next_batch(log))
+            complaints.over()
+        except LogUnavailable as error:
+            if once:
+                raise
+            complaints.about(error)
+            time.sleep(RETRY_SECONDS)
+        except (OperationalError, InterfaceError) as error:
+            complaints.about(error)
+            log.rewind()
+            # A connection that broke is opened anew by the next query; a sound one costs little.
+            connection.close()
+            time.sleep(RETRY_SECONDS)
+    return tally
+
+
+def _next_batch(log: Log) -> Tally:
+    batch = log.poll(POLL_SECONDS)
+    if not batch.records:
+        return Tally()
+    try:
+        tally = apply(batch.records, batch.settle)
+    except Fenced as error:
+        logger.info("%s", error)
+        log.rewind()
+        return Tally()
+    log.committed()
+    if len(batch.records) == BATCH_SIZE:
+        time.sleep(BREATH_SECONDS)
+    return tally

@@ -1,0 +1,72 @@
+"""What of the outbox still waits, and the marks that it no longer does.
+
+Nobody keeps a position in the outbox. On Postgres a transaction that began earlier may commit
+later with a lower seq, and a reader that remembers "up to here" would never see it.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from feedback.clock import record_time_us
+from feedback.events import Record
+from feedback.models import OutboxEvent
+
+
+def to_apply(limit: int) -> list[Record]:
+    """Events without an effect yet, oldest first. Whether Kafka has them makes no difference."""
+    return _records(OutboxEvent.objects.filter(applied_at=None), limit)
+
+
+def to_send(limit: int) -> list[Record]:
+    """Events that the broker must still be given, oldest first.
+
+    What has had its effect already, without Kafka, need not be sent any more.
+    """
+    return _records(OutboxEvent.objects.filter(sent_at=None, applied_at=None), limit)
+
+
+def is_to_send(*, up_to: int) -> bool:
+    """Whether the broker must still be given an event of that seq or below."""
+    return OutboxEvent.objects.filter(sent_at=None, applied_at=None, seq__lte=up_to).exists()
+
+
+def mark_sent(seqs: Collection[int]) -> None:
+    """Note that the broker has acknowledged these."""
+    if seqs:
+        OutboxEvent.objects.filter(seq__in=seqs).update(sent_at=timezone.now())
+
+
+def mark_applied(event_ids: Collection[str], at: datetime) -> None:
+    """Note that these have had their effect, in the transaction of the effect."""
+    if event_ids:
+        OutboxEvent.objects.filter(event_id__in=event_ids, applied_at=None).update(applied_at=at)
+
+
+def send_again() -> int:
+    """Make all without an effect due again, for a broker that has lost its log; return how many."""
+    waiting = OutboxEvent.objects.filter(applied_at=None, sent_at__isnull=False)
+    return waiting.update(sent_at=None)
+
+
+def last_seq() -> int:
+    """The greatest seq that stands in the outbox, 0 when it is empty."""
+    return OutboxEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+def _records(waiting: QuerySet[OutboxEvent], limit: int) -> list[Record]:
+    columns = ("seq", "event_id", "user_id", "payload", "recorded_at")
+    return [
+        Record(
+            raw=bytes(payload),
+            time_us=record_time_us(recorded_at),
+            own_id=event_id.hex,
+            key=user_id.encode(),
+            seq=seq,
+        )
+        for seq, event_id, user_id, payload, recorded_at in waiting.order_by("seq").values_list(
+            *columns
+        )[:limit]
+    ]

@@ -1,0 +1,37 @@
+"""``manage.py consume_likes``: the process between the log and the profiles."""
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feedback.consuming import consume
+from feedback.log import LogUnavailable, open_log
+from feedback.stopping import stop_on_signals
+
+
+class Command(BaseCommand):
+    """Apply likes until SIGTERM or Ctrl-C, which end it after the batch in hand."""
+
+    help = (
+        "Apply likes to user profiles until told to stop: from Kafka where KAFKA_BOOTSTRAP_SERVERS"
+        " is set, else from the outbox. Example: manage.py consume_likes --once --json"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the flags."""
+        parser.add_argument("--once", action="store_true", help="stop after what is there now")
+        parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+
+    def handle(self, *, once: bool, json: bool, **options: Any) -> str:
+        """Run the loop and say what was done."""
+        try:
+            with stop_on_signals() as should_stop, closing(open_log()) as log:
+                tally = consume(log, once=once, should_stop=should_stop)
+        except LogUnavailable as error:
+            raise CommandError(f"{error}") from error
+        if json:
+            return orjson.dumps(asdict(tally)).decode()
+        return f"applied {tally.applied}, repeated {tally.repeated}, dead-lettered {tally.dead}"
