@@ -1,0 +1,73 @@
+"""How this project talks to Kafka: bounded waits, quick reconnects, and the topic of likes."""
+
+import logging
+import re
+import socket
+from typing import Any, Final
+
+from django.conf import settings
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+# The client logs a traceback for every try at a broker that is away. The loops say it once.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+# Longer than the time between two backups, so that a restored database finds what it lacks.
+RETENTION_DAYS: Final = 30
+
+# What a client may raise while a broker is away, hangs or comes back.
+BROKER_ERRORS: Final = (KafkaError, OSError)
+
+
+def client_options() -> dict[str, Any]:
+    """Options of every client. The defaults wait up to 30 s for a broker that came back."""
+    return {
+        "bootstrap_servers": settings.KAFKA_BOOTSTRAP_SERVERS,
+        "client_id": f"musicrec-{host_name()}",
+        "bootstrap_timeout_ms": 3_000,
+        "reconnect_backoff_max_ms": 500,
+        "request_timeout_ms": 10_000,
+    }
+
+
+def host_name() -> str:
+    """This machine's name, in the characters that Kafka allows in a name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100]
+
+
+class LikesTopic:
+    """The topic of likes on the broker. Every method may raise one of BROKER_ERRORS."""
+
+    def __init__(self) -> None:
+        self._admin = KafkaAdminClient(**client_options())
+
+    def make_if_absent(self) -> None:
+        """Make the topic. Never compacted: the key is the user, and one like each would stay."""
+        topic = {
+            "num_partitions": settings.LIKES_PARTITIONS,
+            "configs": {
+                "cleanup.policy": "delete",
+                "retention.ms": str(RETENTION_DAYS * 86_400_000),
+            },
+        }
+        if self.identity() is None:
+            try:
+                self._admin.create_topics(
+                    {settings.LIKES_TOPIC: topic}, timeout_ms=5_000, wait_for_metadata=True
+                )
+            except TopicAlreadyExistsError:
+                return  # another process was a moment faster
+
+    def identity(self) -> str | None:
+        """What tells this topic from an earlier one of its name; None when there is none."""
+        [topic] = self._admin.describe_topics([settings.LIKES_TOPIC])
+        return None if topic["error_code"] else str(topic["topic_id"])
+
+    def partitions(self) -> list[int]:
+        """The numbers of its partitions, none when there is no topic."""
+        [topic] = self._admin.describe_topics([settings.LIKES_TOPIC])
+        return [each["partition_index"] for each in topic["partitions"]]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._admin.close()

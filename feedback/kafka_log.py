@@ -1,0 +1,122 @@
+"""The log of likes in Kafka, as the consumer's loop wants it."""
+
+import logging
+from typing import Any
+
+from kafka import TopicPartition
+
+from feedback import offsets
+from feedback.events import Record
+from feedback.kafka_clients import BROKER_ERRORS
+from feedback.kafka_member import Fetched, Member
+from feedback.log import Batch, LogUnavailable
+from feedback.member_slots import MemberSlot
+from feedback.offsets import Position
+
+logger = logging.getLogger(__name__)
+
+
+class KafkaLog:
+    """Reads as a member of the group; after any fault of the broker as a new member."""
+
+    def __init__(self) -> None:
+        self._slot = MemberSlot()
+        self._member: Member | None = None
+        self._ends: dict[int, int] = {}
+        # Where the last batch ends; it becomes the position when its transaction stands.
+        self._pending: dict[TopicPartition, Position] = {}
+
+    def poll(self, timeout_seconds: float) -> Batch:
+        """The next records of all partitions of ours. Raises LogUnavailable."""
+        try:
+            return self._batch(self._connected().fetch(timeout_seconds))
+        except BROKER_ERRORS as error:
+            raise self._lost(error) from error
+
+    def committed(self) -> None:
+        """Go on after the last batch, and tell Kafka, for those who watch the lag there."""
+        if self._member is None:
+            return
+        for tp, position in self._pending.items():
+            self._member.move(tp, position)
+
+    def rewind(self) -> None:
+        """Read on from where the database says."""
+        if self._member is None:
+            return
+        try:
+            self._member.take_positions()
+        except BROKER_ERRORS as error:
+            self._lost(error)
+
+    def mark_end(self) -> None:
+        """Remember how far the topic goes now. Raises LogUnavailable."""
+        try:
+            self._ends = self._connected().ends()
+        except BROKER_ERRORS as error:
+            raise self._lost(error) from error
+
+    def at_end(self) -> bool:
+        """Whether every partition was read up to there, by us or by others of the group."""
+        try:
+            return self._member is not None and self._member.has_reached(self._ends)
+        except BROKER_ERRORS as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Leave."""
+        self._drop()
+        self._slot.close()
+
+    def _connected(self) -> Member:
+        if self._member is None:
+            self._member = Member(self._slot.number)
+        return self._member
+
+    def _lost(self, error: Exception) -> LogUnavailable:
+        self._drop()
+        return LogUnavailable(f"Kafka cannot be reached ({type(error).__name__}: {error})")
+
+    def _drop(self) -> None:
+        member, self._member = self._member, None
+        if member is None:
+            return
+        try:
+            member.close()
+        except BROKER_ERRORS as error:
+            logger.debug("closing a broken connection: %s", error)
+
+    def _batch(self, fetched: Fetched) -> Batch:
+        member = self._connected()
+        starts = {tp: member.position(tp) for tp in fetched}
+        self._pending = {tp: _after(starts[tp], found[-1]) for tp, found in fetched.items()}
+        records = [_as_record(starts[tp].epoch, found) for tp in fetched for found in fetched[tp]]
+        # In one order for all consumers, so that two who claim the same partitions wait for
+        # one another instead of forming a deadlock.
+        moves = [(starts[tp], self._pending[tp]) for tp in sorted(fetched)]
+
+        def settle() -> None:
+            for start, end in moves:
+                offsets.advance(start, end)
+
+        return Batch(records, settle)
+
+
+def _after(start: Position, last: Any) -> Position:
+    """The position after a record of Kafka's client."""
+    digest = offsets.record_digest(last.key, last.value, last.timestamp)
+    return Position(start.topic, start.partition, start.epoch, last.offset + 1, digest)
+
+
+def _as_record(epoch: int, found: Any) -> Record:
+    return Record(
+        raw=found.value or b"",
+        # Formats older than Kafka 0.10 have no time; they say -1.
+        time_us=max(found.timestamp, 0) * 1_000,
+        own_id=offsets.own_id(epoch, found.topic, found.partition, found.offset),
+        key=found.key,
+        epoch=epoch,
+        topic=found.topic,
+        partition=found.partition,
+        offset=found.offset,
+    )

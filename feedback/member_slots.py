@@ -1,0 +1,41 @@
+"""Names for consumers that last longer than their processes.
+
+A consumer that is killed and started again under its old name gets its partitions back at once.
+Under a new one the group would wait until the dead member's session runs out.
+"""
+
+import fcntl
+from pathlib import Path
+from typing import IO, Final
+
+from django.conf import settings
+
+MAX_SLOTS: Final = 1_000
+
+
+class MemberSlot:
+    """The lowest number that no other process on this machine holds, until closed or killed."""
+
+    def __init__(self) -> None:
+        folder = Path(settings.STATE_DIR) / "consumers"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(MAX_SLOTS):
+            file = (folder / f"{number}.lock").open("w")
+            if _locked(file):
+                self.number, self._file = number, file
+                return
+            file.close()
+        raise RuntimeError(f"all {MAX_SLOTS} consumer slots in {folder} are taken")
+
+    def close(self) -> None:
+        """Let another process have the number."""
+        self._file.close()
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether the file could be locked; the system unlocks it when the process ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,180 @@
+"""From the outbox to Kafka: everything that is due is published at least once.
+
+A like is acknowledged without Kafka, so nobody waits for this. A row is marked as sent only when
+the broker has acknowledged it; whatever happens before that, it is due again. What is published
+twice has one effect, by its id.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
+
+from feedback import due
+from feedback.complaints import Complaints
+from feedback.database_watch import DatabaseWatch
+from feedback.events import Record
+from feedback.kafka_clients import BROKER_ERRORS, LikesTopic, client_options
+from feedback.log import LogUnavailable
+from recommendations.leases import Hold
+
+logger = logging.getLogger(__name__)
+
+LEASE: Final = "relay_likes"
+LEASE_SECONDS: Final = 5.0
+BATCH_SIZE: Final = 1_000
+FLUSH_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 0.25
+RETRY_SECONDS: Final = 0.5
+
+
+class Relay:
+    """Publishes what is due. Its producer is made when first needed, in this process.
+
+    A producer that was made before a fork hangs in the child.
+    """
+
+    def __init__(self) -> None:
+        self._producer: KafkaProducer | None = None
+
+    def send_due(self) -> int:
+        """Publish one batch of what is due and mark what the broker has; return how many.
+
+        Raises LogUnavailable when the broker did not take all of it.
+        """
+        records = due.to_send(BATCH_SIZE)
+        if not records:
+            return 0
+        try:
+            return self._publish(records)
+        except BROKER_ERRORS as error:
+            self.close()
+            raise LogUnavailable(f"Kafka does not take likes ({error})") from error
+
+    def close(self) -> None:
+        """Drop the connection. What is still under way may arrive; it is due again anyway."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=0)
+        except BROKER_ERRORS as error:
+            logger.debug("closing a broken connection: %s", error)
+
+    def _publish(self, records: Sequence[Record]) -> int:
+        producer = self._connected()
+        sends: list[tuple[int | None, Any]] = []
+        try:
+            for record in records:
+                sends.append((record.seq, self._send(producer, record)))  # noqa: PERF401
+            producer.flush(FLUSH_SECONDS)
+        finally:
+            # Also when a later one failed: what was acknowledged need not be sent again.
+            sent = [seq for seq, send in sends if seq is not None and send.succeeded()]
+            due.mark_sent(sent)
+        for _, send in sends:
+            if not send.succeeded():
+                raise send.exception or KafkaTimeoutError("not acknowledged in time")
+        return len(sent)
+
+    def _send(self, producer: KafkaProducer, record: Record) -> Any:
+        # The outbox's own time, not that of the sending: an event has the same place in the
+        # order however late, and however often, it is sent.
+        return producer.send(
+            settings.LIKES_TOPIC,
+            value=record.raw,
+            key=record.key,
+            timestamp_ms=record.time_us // 1_000,
+        )
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            topic = LikesTopic()
+            try:
+                topic.make_if_absent()
+            finally:
+                topic.close()
+            self._producer = _open_producer()
+        return self._producer
+
+
+def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
+    """Publish until told to stop, or with ``once`` what was due at the start. Returns how many.
+
+    Of all relays one is active, the one that holds the lease; two would do no harm, so that
+    ``once`` does not ask for it. Raises LogUnavailable with ``once`` only.
+    """
+    active, complaints = Relay(), Complaints()
+    turn = _Turn(needed=not once)
+    end_seq = due.last_seq() if once else None
+    sent = 0
+    try:
+        while not should_stop():
+            try:
+                if end_seq is not None and not due.is_to_send(up_to=end_seq):
+                    break
+                sent += _one_turn(active, turn, wait=not once)
+                complaints.over()
+            except LogUnavailable as error:
+                if once:
+                    raise
+                complaints.about(error)
+                time.sleep(RETRY_SECONDS)
+            except (OperationalError, InterfaceError) as error:
+                complaints.about(error)
+                connection.close()
+                time.sleep(RETRY_SECONDS)
+    finally:
+        active.close()
+        turn.over()
+    return sent
+
+
+def _one_turn(active: Relay, turn: "_Turn", *, wait: bool) -> int:
+    if not turn.is_ours():
+        time.sleep(RETRY_SECONDS)
+        return 0
+    watch = DatabaseWatch()
+    watch.mark()
+    sent = active.send_due()
+    if not sent and wait:
+        watch.wait(POLL_SECONDS)
+    return sent
+
+
+class _Turn:
+    """Whose turn it is to relay: ours while we hold the lease, renewed well before it ends."""
+
+    def __init__(self, *, needed: bool) -> None:
+        self._hold = Hold(LEASE, LEASE_SECONDS) if needed else None
+        self._renew_at = 0.0
+
+    def is_ours(self) -> bool:
+        """Whether we hold the lease; asks for it, or renews it, when that is due."""
+        if self._hold is None:
+            return True
+        now = time.monotonic()
+        if now >= self._renew_at or not self._hold.valid:
+            self._renew_at = now + LEASE_SECONDS / 3
+            return self._hold.take()
+        return True
+
+    def over(self) -> None:
+        """Let another relay begin at once."""
+        if self._hold is not None and self._hold.valid:
+            self._hold.release()
+
+
+def _open_producer() -> KafkaProducer:
+    return KafkaProducer(
+        **client_options() | {"request_timeout_ms": 5_000},
+        acks="all",
+        # Bounded waits: after these the rows are simply due again.
+        max_block_ms=3_000,
+        delivery_timeout_ms=8_000,
+    )
