@@ -27,7 +27,8 @@ class OneLine(logging.Formatter):
         if request_id := request_ids.current():
             parts.append(f"request={request_id}")
         parts.append(record.getMessage())
-        if record.exc_info:
+        # A wrong Host and the like are said in one line: anyone can send thousands of them.
+        if record.exc_info and not record.name.startswith("django.security"):
             parts.append("traceback=" + self.formatException(record.exc_info))
         return escaped(redacted(" ".join(parts)))
 

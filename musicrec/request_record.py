@@ -43,6 +43,8 @@ def record_requests(get_response: Handler) -> Handler:
 
 
 def _finish(request: WSGIRequest, response: HttpResponseBase, request_id: str) -> None:
+    # Django would log the same answer once more, after the request's id has been forgotten.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     headers = response.headers
     headers[request_ids.HEADER] = request_id
     for_programs = is_api(request.path_info)

@@ -115,6 +115,14 @@ def test_a_traceback_stays_on_its_line() -> None:
     assert "ValueError: two\\nlines" in formatted
 
 
+def test_a_wrong_host_is_one_short_line(web: Client, caplog: pytest.LogCaptureFixture) -> None:
+    web.get("/api/anything", headers={"host": "evil.example"})
+
+    said = [OneLine().format(record) for record in caplog.records if "evil" in record.getMessage()]
+    assert said
+    assert "Traceback" not in said[0]
+
+
 def test_credentials_are_cut_out_of_lines() -> None:
     secret = "S" * 43
     formatted = line(
