@@ -1,29 +1,64 @@
-"""The compiled inner loops of the local ridge: one small linear system a song.
+"""The regressions of the local ridge: one small linear system a song."""
 
-Apart from the model, so that only training pays for importing a compiler.
-"""
-
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
+from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import FloatArray, IntArray
+from recommendations.engine.neighbours import Neighbours
 
-Loop = Callable[..., None]
-
-
-def _compiled(function: Loop) -> Loop:
-    """Compile without the interpreter's lock, and keep the result on disk where there is one."""
-    try:
-        compiled: Loop = numba.njit(nogil=True, cache=True, fastmath=True)(function)
-    except RuntimeError:  # neither the code's folder nor a home to write to
-        compiled = numba.njit(nogil=True, fastmath=True)(function)
-    return compiled
+_BLOCK = 256
 
 
-@_compiled
+def solve(
+    columns: sparse.csr_array,
+    weights: FloatArray,
+    diagonal: FloatArray,
+    neighbours: Neighbours,
+    progress: Callable[[float], None] | None = None,
+) -> FloatArray:
+    """The weights of each song's neighbours, (G[N,N] + Λ)⁻¹ G[N,j]: float32 (n_songs, K).
+
+    columns: Xᵀ (n_songs, n_users). weights: of each user, for G = Xᵀ diag(weights) X.
+    diagonal: Λ + diag G, (n_songs,). Songs are independent: a thread a core, a block at a time.
+    """
+    rows, solved = neighbours.rows, neighbours.gram.copy()
+    n_users, k = columns.shape[1], rows.shape[1]
+    counts = np.append(np.diff(columns.indptr), 0)  # the last for the padding, -1
+    starts = range(0, len(rows), _BLOCK)
+
+    def fill(start: int) -> None:
+        span = slice(start, start + _BLOCK)
+        longest = int(counts[rows[span]].sum(axis=1).max()) + 1
+        heads = np.full(n_users, -1, np.int32)
+        links, places = np.empty(longest, np.int32), np.empty(longest, np.int32)
+        A = np.zeros((k, k), np.float32)
+        _solve_songs(
+            columns.indptr,
+            columns.indices,
+            weights,
+            diagonal,
+            rows[span],
+            heads,
+            links,
+            places,
+            A,
+            solved[span],
+        )
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for at, _ in enumerate(pool.map(fill, starts)):
+            if progress:
+                progress((at + 1) / len(starts))
+    return solved
+
+
+@compiled
 def _fill(
     offsets: npt.NDArray[np.int32],
     users: IntArray,
@@ -56,7 +91,7 @@ def _fill(
             heads[users[at]] = -1
 
 
-@_compiled
+@compiled
 def _solve(A: FloatArray, x: FloatArray) -> None:
     """Turn the right side x (k,) into the solution of A x = right side.
 
@@ -83,8 +118,8 @@ def _solve(A: FloatArray, x: FloatArray) -> None:
             x[c] -= x[i] * A[i, c]
 
 
-@_compiled
-def solve_songs(
+@compiled
+def _solve_songs(
     offsets: npt.NDArray[np.int32],
     users: IntArray,
     weights: FloatArray,

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import FloatArray, IntArray
 
 _BLOCK = 256
+_END = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,83 @@ class Neighbours:
     likeness: FloatArray
 
 
+@compiled
+def _before(value: float, row: int, other_value: float, other_row: int) -> bool:
+    """Whether the first is given up before the other."""
+    return value < other_value or (value == other_value and row > other_row)
+
+
+@compiled
+def _keep(held: FloatArray, rows: IntArray, size: int, value: float, row: int) -> int:
+    """Offer a song to the best so far, a heap with the one to be given up first on top.
+
+    That is the least value, of equal ones the last row. Returns how many are kept now.
+    """
+    if size < len(held):
+        at = size
+        while at > 0 and _before(value, row, held[(at - 1) // 2], rows[(at - 1) // 2]):
+            up = (at - 1) // 2
+            held[at], rows[at] = held[up], rows[up]
+            at = up
+        held[at], rows[at] = value, row
+        return size + 1
+    if not _before(held[0], rows[0], value, row):
+        return size
+    at, down = 0, 1
+    while down < size:
+        if down + 1 < size and _before(held[down + 1], rows[down + 1], held[down], rows[down]):
+            down += 1
+        if not _before(held[down], rows[down], value, row):
+            break
+        held[at], rows[at] = held[down], rows[down]
+        at, down = down, 2 * down + 1
+    held[at], rows[at] = value, row
+    return size
+
+
+@compiled
+def _choose(
+    song_offsets: npt.NDArray[np.int32],
+    song_users: IntArray,
+    user_offsets: npt.NDArray[np.int32],
+    user_songs: IntArray,
+    weights: FloatArray,
+    scale: FloatArray,
+    first: int,
+    sums: FloatArray,
+    touched: IntArray,
+    held: FloatArray,
+    rows: IntArray,
+    gram: FloatArray,
+) -> None:
+    """Write the nearest songs of the songs ``first``, ``first + 1``, … into rows and gram (m, k).
+
+    Scratch: sums (n_songs,) of 0, left so; touched (n_songs,); held (k,), the likenesses of the
+    songs kept so far.
+    """
+    for r in range(len(rows)):
+        count = 0
+        for at in range(song_offsets[first + r], song_offsets[first + r + 1]):
+            user = song_users[at]
+            for place in range(user_offsets[user], user_offsets[user + 1]):
+                other = user_songs[place]
+                if sums[other] == 0:
+                    touched[count] = other
+                    count += 1
+                sums[other] += weights[user]
+        size = 0
+        for other in touched[:count]:
+            if other != first + r:
+                size = _keep(held, rows[r], size, sums[other] * scale[other], other)
+        for at in range(size):
+            gram[r, at] = sums[rows[r, at]]
+        for other in touched[:count]:
+            sums[other] = np.float32(0)
+
+
 def nearest(
     likes: sparse.csr_array,
+    columns: sparse.csr_array,
     weights: FloatArray,
     diagonal: FloatArray,
     k: int,
@@ -37,55 +114,42 @@ def nearest(
 ) -> Neighbours:
     """The k songs of greatest likeness to each song, ties by row.
 
-    likes: X (n_users, n_songs). weights: of each user, (n_users,), G = Xᵀ diag(weights) X.
-    diagonal: Λ + diag G, the regularised diagonal (n_songs,). Among songs of equal likeness to j
-    none alone explains more of j in a ridge regression: the gain of one neighbour i is
-    G_ij² / Λ_i. The Gram matrix is made a block of songs at a time and never whole.
+    likes: X (n_users, n_songs). columns: Xᵀ. weights: of each user, (n_users,), for
+    G = Xᵀ diag(weights) X. diagonal: Λ + diag G, (n_songs,). In a ridge regression of song j the
+    gain of one neighbour i alone is G_ij² / Λ_i, so likeness ranks them by what they explain.
+    The Gram matrix is made a song at a time and never whole.
     """
     n_songs = likes.shape[1]
-    columns = likes.T.tocsr()
-    weighted = columns.copy()
-    weighted.data = weights[columns.indices]
-    found = Neighbours(
-        np.full((n_songs, k), -1, np.int32),
-        np.zeros((n_songs, k), np.float32),
-        np.zeros((n_songs, k), np.float32),
-    )
+    rows = np.full((n_songs, k), _END, np.int32)
+    gram = np.zeros((n_songs, k), np.float32)
     scale = (1.0 / np.sqrt(diagonal)).astype(np.float32)
     starts = range(0, n_songs, _BLOCK)
 
     def fill(start: int) -> None:
-        block = (weighted[start : start + _BLOCK] @ likes).tocsr()
-        for at in range(block.shape[0]):
-            span = slice(block.indptr[at], block.indptr[at + 1])
-            _keep_nearest(found, start + at, block.indices[span], block.data[span], scale)
+        span = slice(start, start + _BLOCK)
+        sums, touched = np.zeros(n_songs, np.float32), np.empty(n_songs, np.int32)
+        held = np.empty(k, np.float32)
+        _choose(
+            columns.indptr,
+            columns.indices,
+            likes.indptr,
+            likes.indices,
+            weights,
+            scale,
+            start,
+            sums,
+            touched,
+            held,
+            rows[span],
+            gram[span],
+        )
+        order = np.argsort(rows[span], axis=1)
+        rows[span] = np.take_along_axis(rows[span], order, axis=1)
+        gram[span] = np.take_along_axis(gram[span], order, axis=1)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for at, _ in enumerate(pool.map(fill, starts)):
             if progress:
                 progress((at + 1) / len(starts))
-    return found
-
-
-def _keep_nearest(
-    found: Neighbours, song: int, rows: IntArray, gram: FloatArray, scale: FloatArray
-) -> None:
-    """Write the nearest of the songs that share a user with this one."""
-    likeness = gram * scale[rows] * scale[song]
-    kept = _greatest(np.where(rows == song, np.float32(0), likeness), rows, found.rows.shape[1])
-    kept = kept[np.argsort(rows[kept])]
-    found.rows[song, : len(kept)] = rows[kept]
-    found.gram[song, : len(kept)] = gram[kept]
-    found.likeness[song, : len(kept)] = likeness[kept]
-
-
-def _greatest(values: FloatArray, rows: IntArray, k: int) -> npt.NDArray[np.intp]:
-    """Positions of the k greatest positive values, of equal ones those of the lowest rows."""
-    positive = np.flatnonzero(values > 0)
-    if len(positive) <= k:
-        return positive
-    least = np.partition(values, len(values) - k)[len(values) - k]
-    above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
-    # A partition alone may take any of the equal values, and which depends on the processor.
-    equal = equal[np.argsort(rows[equal])][: k - len(above)]
-    return np.concatenate([above, equal])
+    rows[rows == _END] = -1
+    return Neighbours(rows, gram, gram * scale[rows] * scale[:, None])

@@ -16,6 +16,7 @@ AXES: dict[str, Axes] = {
         "ridge": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0),
         "damping": (0.0, 0.1, 0.25, 0.5),
         "kappa": (0.0, 0.1, 0.4, 1.0, 2.5),
+        "base": (0.0001, 0.01, 0.1, 1.0),
         "neighbours": (50, 100, 200),
     },
     "svd": {
@@ -33,13 +34,14 @@ def search(
 ) -> None:
     """Try the algorithm's defaults, then steps from the best of its trials so far.
 
-    worth: give up after the defaults if they score under this part of the best of all trials.
+    worth: give up after the defaults if they score under this part of the best that another
+    algorithm has reached, popularity aside: it has no defaults to be improved.
     named: it was asked for by name, so its defaults are tried however long they take.
     """
     start = Recipe(algorithm, algorithms.defaults(algorithm), seed)
     trials.run(start, whatever_it_takes=named)
-    best, leader = trials.best(algorithm), trials.best()
-    if best is None or leader is None or best.score < worth * leader.score:
+    best = trials.best(algorithm)
+    if best is None or any(best.score < worth * rival.score for rival in trials.rivals(algorithm)):
         return
     for name, values in AXES[algorithm].items():
         upward = _walk(trials, best, name, sorted(values))

@@ -82,6 +82,11 @@ class Trials:
         ]
         return max(measured, key=lambda trial: trial.score, default=None)
 
+    def rivals(self, algorithm: str) -> list[Trial]:
+        """Those measured of other algorithms than this and popularity."""
+        own = (algorithm, "popularity")
+        return [each for each in self.done if each.measured and each.recipe.algorithm not in own]
+
     def run(self, recipe: Recipe, *, whatever_it_takes: bool = False) -> Trial:
         """Try a candidate, unless it was tried before or would not fit into the time left."""
         for earlier in self.done:
