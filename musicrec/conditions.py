@@ -6,7 +6,7 @@ by the command doctor, which tells the operator the rest.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from feedback.models import OutboxEvent
@@ -25,7 +26,8 @@ State = Literal["ok", "degraded", "broken"]
 PROBE_TIMEOUT_SECONDS: Final = 0.8
 LOW_DISK_BYTES: Final = 200 * 1024 * 1024
 OLD_BACKLOG: Final = timedelta(seconds=60)
-CONSUMER_LEASE: Final = "likes-consumer"
+CONSUMER_LEASES: Final = ("likes-consumer", "consume_likes")
+RELAY_LEASES: Final = ("likes-relay", "relay_likes")
 
 
 @dataclass(frozen=True)
@@ -124,21 +126,38 @@ def redis() -> Condition | None:
 
 def consumer() -> Condition:
     """Whether a consumer of likes has been seen lately: each renews a lease while it runs."""
+    return _process(
+        "consumer",
+        CONSUMER_LEASES,
+        "none runs: likes are kept and have their effect later",
+        "manage.py consume_likes",
+    )
+
+
+def relay() -> Condition | None:
+    """Whether a relay to Kafka has been seen lately; None where there is no Kafka."""
+    if not settings.KAFKA_BOOTSTRAP_SERVERS:
+        return None
+    return _process(
+        "relay",
+        RELAY_LEASES,
+        "none runs: likes are kept and sent later",
+        "manage.py relay_likes",
+    )
+
+
+def _process(name: str, leases: Sequence[str], missed: str, advice: str) -> Condition:
+    held = Q(*[("name__startswith", lease) for lease in leases], _connector=Q.OR)
     seen = (
-        Lease.objects.filter(name__startswith=CONSUMER_LEASE)
+        Lease.objects.filter(held)
         .order_by("-expires_at")
         .values_list("expires_at", flat=True)
         .first()
     )
     if seen is not None and seen > timezone.now():
-        return ok("consumer", "runs")
-    return Condition(
-        "consumer",
-        "degraded",
-        "none runs: likes are kept and have their effect later",
-        f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen",
-        "manage.py consume_likes",
-    )
+        return ok(name, "runs")
+    inside = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"
+    return Condition(name, "degraded", missed, inside, advice)
 
 
 def backlog() -> Condition:
@@ -160,7 +179,7 @@ def backlog() -> Condition:
     )
 
 
-STORED: Final[tuple[Callable[[], Condition], ...]] = (model, consumer, backlog)
+STORED: Final[tuple[Callable[[], Condition | None], ...]] = (model, consumer, relay, backlog)
 
 
 def conditions(
@@ -171,8 +190,7 @@ def conditions(
     base = database()
     yield base
     if base.state == "ok":
-        for ask in STORED:
-            yield ask()
+        yield from (found for ask in STORED if (found := ask()) is not None)
     yield disk()
     yield from (found for found in (ask_kafka(), ask_redis()) if found is not None)
 

@@ -160,6 +160,7 @@ STORED: Final[tuple[Callable[[], Condition | None], ...]] = (
     _catalogue,
     _model,
     conditions.consumer,
+    conditions.relay,
     conditions.backlog,
     _dead_letters,
 )

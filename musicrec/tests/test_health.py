@@ -76,6 +76,18 @@ def test_a_consumer_whose_lease_ran_out_is_missed(client: Client) -> None:
     assert client.get("/readyz").json()["checks"]["consumer"]["status"] == "degraded"
 
 
+def test_with_kafka_a_relay_that_does_not_run_is_missed(client: Client, settings: Settings) -> None:
+    everything_runs()
+    assert "relay" not in client.get("/readyz").json()["checks"]
+
+    settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
+    assert client.get("/readyz").json()["checks"]["relay"]["status"] == "degraded"
+
+    expiry = timezone.now() + timedelta(seconds=5)
+    Lease.objects.create(name="relay_likes", holder="x", expires_at=expiry)
+    assert client.get("/readyz").json()["checks"]["relay"]["status"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("age", "applied", "status"),
     [
