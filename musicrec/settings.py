@@ -168,10 +168,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "musicrec",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "musicrec.api_document.add_problems",
-    ],
+    # Without the hook that names enums: choices stand where they are used.
+    "POSTPROCESSING_HOOKS": ["musicrec.api_document.add_problems"],
 }
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO").upper()
