@@ -154,9 +154,9 @@ def _explained(
 
 def _shown(stored: StoredModel, page: Sequence[Ranked], already: int) -> list[dict[str, Any]]:
     """The page as answers show it. Songs that left the catalogue since the training are dropped."""
-    name = stored.songs.song_ids
-    wanted_ids = [str(name[r.row]) for r in page]
-    reason_ids = [str(name[reason.row]) for r in page for reason in r.reasons]
+    name = stored.songs.names
+    wanted_ids = [name[ranked.row] for ranked in page]
+    reason_ids = [name[reason.row] for ranked in page for reason in ranked.reasons]
     info = songs_by_id([*wanted_ids, *reason_ids])
     found = [
         (r, info[song_id]) for r, song_id in zip(page, wanted_ids, strict=True) if song_id in info
@@ -166,7 +166,7 @@ def _shown(stored: StoredModel, page: Sequence[Ranked], already: int) -> list[di
             "rank": rank,
             "song": song,
             "score": ranked.score,
-            "reasons": [_reason(str(name[reason.row]), reason, info) for reason in ranked.reasons],
+            "reasons": [_reason(name[reason.row], reason, info) for reason in ranked.reasons],
         }
         for rank, (ranked, song) in enumerate(found, start=already + 1)
     ]

@@ -63,8 +63,13 @@ class SongIndex:
         )
 
     @cached_property
+    def names(self) -> list[str]:
+        """The song ids as a list of plain strings: one of them is read far more often than all."""
+        return list(self.song_ids.tolist())
+
+    @cached_property
     def _row_of(self) -> dict[str, int]:
-        return {song_id: row for row, song_id in enumerate(self.song_ids.tolist())}
+        return {song_id: row for row, song_id in enumerate(self.names)}
 
     def row(self, song_id: str) -> int | None:
         """The row of one song, None where the model does not know it."""
