@@ -69,6 +69,8 @@ def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
 
     Raises OperationalError when the database is locked, full or away; nothing is kept then.
     """
+    if not wishes:
+        return []
     ids = [_event_id(caller, wish) for wish in wishes]
     with transaction.atomic():
         books = _Books(wishes, ids)

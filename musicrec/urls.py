@@ -4,12 +4,15 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from access import login_links
+from feedback.api.urls import seed_urlpatterns as seed_like
 from recommendations.api.urls import seed_urlpatterns as seed_recommend
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("pages.urls")),
     path("api/v1/", include("recommendations.api.urls")),
+    path("api/v1/", include("feedback.api.urls")),
     *seed_recommend,
+    *seed_like,
     path("login/<str:uid>/<str:token>", login_links.sign_in, name="login-link"),
     path("", include("musicrec.operations_urls")),
     path("admin/", admin.site.urls),

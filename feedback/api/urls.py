@@ -1,0 +1,12 @@
+"""Addresses below /api/v1/ that take likes, and the seed's writing route."""
+
+from django.urls import path
+
+from feedback.api.views import FeedbackView, LikeView, SeedLikeView
+
+urlpatterns = [
+    path("users/<str:user_id>/likes/<str:song_id>", LikeView.as_view(), name="like"),
+    path("feedback", FeedbackView.as_view(), name="feedback"),
+]
+
+seed_urlpatterns = [path("like", SeedLikeView.as_view(), name="seed-like")]
