@@ -5,7 +5,8 @@ write itself: two writers that each read, compared and then wrote could undo one
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection
 from django.db.models import F, Max
@@ -51,8 +52,9 @@ def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
     """
     latest = _greatest_of_each_pair(judgements)
     ids = _listener_ids({user_id for user_id, _ in latest})
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
     # In order of the table's own index, so that two writers lock in one order (and it is faster).
-    rows = sorted((ids[user_id], song_id, *j[2:]) for (user_id, song_id), j in latest.items())
+    rows = sorted((ids[user_id], song_id, *j[2:], now) for (user_id, song_id), j in latest.items())
     # Read after the listeners are locked: from here on no one else adds rows of theirs.
     last_id = Interaction.objects.aggregate(last=Max("id"))["last"] or 0
     inserted, changed = 0, set()
@@ -103,16 +105,14 @@ def _known_listeners(user_ids: Iterable[str]) -> dict[str, int]:
     return known
 
 
-def _upsert(rows: Sequence[tuple[int, str, int, int, str]]) -> Iterator[tuple[int, int]]:
-    """Write rows of (listener id, song, value, order key, event id) where they win.
+def _upsert(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:
+    """Write rows of (listener id, song, value, order key, event id, time) where they win.
 
     Yields (row id, listener id) of every row that was made or changed.
     """
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         for chunk in _chunks(rows, ROWS_PER_STATEMENT):
-            parameters = [value for row in chunk for value in (*row, now)]
-            cursor.execute(_upsert_statement(len(chunk)), parameters)
+            cursor.execute(_upsert_statement(len(chunk)), list(chain.from_iterable(chunk)))
             yield from cursor.fetchall()
 
 
