@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from access import listener_tokens, service_keys
+from feedback.models import OutboxEvent
 from recommendations.models import Interaction, Listener, Song
 
 Guard = Literal["open", "any", "own", "for all", "operators", "numbers", "seed"]
@@ -34,7 +35,11 @@ GUARDS: Final[dict[str, Guard]] = {
     "GET /api/v1/models": "operators",
     "POST /api/v1/models/retrain": "operators",
     "POST /api/v1/models/<str:version>/activate": "operators",
+    "PUT /api/v1/users/<str:user_id>/likes/<str:song_id>": "own",
+    "DELETE /api/v1/users/<str:user_id>/likes/<str:song_id>": "own",
+    "POST /api/v1/feedback": "any",
     "GET /recommend/<str:user_id>": "seed",
+    "POST /like": "seed",
     "GET /healthz": "open",
     "GET /readyz": "open",
     "GET /metrics": "numbers",
@@ -230,3 +235,19 @@ def test_who_is_there_cannot_be_found_out_with_the_token_of_another(route: Route
     not_there = call(route, "b")
 
     assert there.content == not_there.content
+
+
+@pytest.mark.usefixtures("_data")
+def test_a_batch_takes_from_a_listener_only_what_is_its_own() -> None:
+    events = [{"user_id": user_id, "song_id": "2", "action": "like"} for user_id in ("101", "102")]
+
+    answer: Any = Client().post(
+        "/api/v1/feedback",
+        events,
+        content_type="application/json",
+        headers={"authorization": f"Bearer {credential('b')}"},
+    )
+
+    assert answer.status_code == 202
+    assert [row["status"] for row in answer.json()["results"]] == ["rejected", "accepted"]
+    assert [event.user_id for event in OutboxEvent.objects.all()] == ["102"]
