@@ -8,7 +8,6 @@ are never negative and sum to at most 1; what is left belongs to the other likes
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from recommendations.engine.interactions import FloatArray, IntArray, Profile
 from recommendations.engine.model import Model, NoKnownSongs
@@ -41,24 +40,21 @@ def explain_all(
     model: Model, profile: Profile, songs: IntArray, scores: FloatArray, limit: int
 ) -> list[list[Reason]]:
     """``explain`` for a whole list of songs whose scores are known already, in one pass."""
-    judged = profile.judged
+    judged = profile.judged.tolist()
     effects = model.effects_on(profile, songs)
+    gained = scores - np.array([model.empty_score(song) for song in songs.tolist()])
+    # For each song, T: what its score gains in all, where a judgement against it counts as none.
+    lifts = np.maximum(effects, 0.0).sum(axis=0)
+    whole = lifts + np.maximum(gained - effects.sum(axis=0), 0.0)
+    best = np.argsort(-effects, axis=0, kind="stable")[:limit]
+    drops = np.take_along_axis(effects, best, axis=0)
+    shares = drops / np.where(whole > 0.0, whole, 1.0)
+    columns = zip(best.T.tolist(), shares.T.tolist(), drops.T.tolist(), strict=True)
     return [
-        _reasons(judged, effects[:, at], float(scores[at]) - model.empty_score(int(song)), limit)
-        for at, song in enumerate(songs)
-    ]
-
-
-def _reasons(
-    judged: IntArray, effects: npt.NDArray[np.float64], gained: float, limit: int
-) -> list[Reason]:
-    """The largest positive effects, with their shares; ``gained`` is s(S) − s(∅)."""
-    whole = float(np.maximum(effects, 0.0).sum()) + max(0.0, gained - float(effects.sum()))
-    if whole <= 0.0:
-        return []
-    best = np.argsort(-effects, kind="stable")[:limit]
-    return [
-        Reason(int(judged[at]), float(effects[at]) / whole, float(effects[at]))
-        for at in best
-        if effects[at] > 0.0
+        [
+            Reason(judged[at], share, drop)
+            for at, share, drop in zip(*column, strict=True)
+            if drop > 0.0
+        ]
+        for column in columns
     ]
