@@ -17,12 +17,13 @@ AXES: dict[str, Axes] = {
         "damping": (0.0, 0.1, 0.25, 0.5),
         "kappa": (0.0, 0.1, 0.4, 1.0, 2.5),
         "base": (0.0001, 0.01, 0.1, 1.0),
-        "neighbours": (50, 100, 200),
+        "neighbours": (100, 200),
     },
     "svd": {
         "regularisation": (0.01, 0.02, 0.05, 0.1, 0.2),
-        "epochs": (10, 20, 60),
-        "dislike": (-1.0, 0.0),
+        "fold_in": (0.01, 0.03, 0.1, 0.3, 1.0),
+        "epochs": (10, 30, 60),
+        "dislike": (-1.0, -0.5, 0.0),
     },
 }
 # A step must gain this part of the score to be taken: less is within the noise of the cut.

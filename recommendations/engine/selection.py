@@ -15,7 +15,7 @@ from recommendations.engine.trials import Trial, Trials
 
 AUTO = "auto"
 # An algorithm whose defaults score under this part of the leader's is not tuned any further.
-WORTH_TUNING = 0.9
+WORTH_TUNING = 0.95
 
 
 @dataclass(frozen=True)

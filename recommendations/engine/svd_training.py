@@ -20,11 +20,12 @@ from recommendations.engine.svd import SVD
 
 DEFAULTS: Parameters = {
     "factors": 50,
-    "epochs": 60,
+    "epochs": 30,
     "learning_rate": 0.03,
     "regularisation": 0.05,
     "negatives": 4,
     "dislike": 0.0,
+    "fold_in": 0.1,
 }
 LIKE = 1.0
 _CHUNK = 65_536
@@ -146,11 +147,13 @@ def _model(
 ) -> SVD:
     """The fold-in's constants, as a typical user of the training had them.
 
-    ρ is the regularisation times a user's mean number of ratings, which is what the steps of an
-    epoch add up to; α spreads a user's mean number of negatives over all songs.
+    α spreads a user's mean number of negatives over all songs. The regularisation times a user's
+    mean number of ratings is what the steps of an epoch add up to, and with it as ρ the fold-in
+    finds the users of the training again as they were; but songs' factors being fixed now, less
+    of it ranks better by far (docs/engine.md): ρ is the part ``fold_in`` of that.
     """
     active = max(1, len(np.unique(interactions.users)))
-    ridge = float(given["regularisation"]) * len(ratings.values) / active
+    ridge = float(given["fold_in"] * given["regularisation"]) * len(ratings.values) / active
     negatives = len(ratings.values) - len(interactions)
     weight = negatives / active / interactions.n_songs
     extended = np.column_stack([np.ones(len(biases)), factors.astype(np.float64)])

@@ -72,10 +72,12 @@ def test_the_constants_of_the_fold_in_are_those_of_a_typical_user() -> None:
     # Two users, three likes, two negatives a like: 9 ratings, 4.5 a user, 3 of them negatives.
     world = interactions([(0, 0, 1), (0, 1, 1), (1, 2, 1)], users=2, songs=10)
 
-    model = svd_training.fit(world, QUICK | {"negatives": 2, "regularisation": 0.1}, 0)
+    model = svd_training.fit(
+        world, QUICK | {"negatives": 2, "regularisation": 0.1, "fold_in": 0.5}, 0
+    )
 
     extended = np.column_stack([np.ones(10), model.factors.astype(np.float64)])
-    expected = 0.3 * extended.T @ extended + 0.45 * np.eye(7)
+    expected = 0.3 * extended.T @ extended + 0.225 * np.eye(7)
     assert model.gram == pytest.approx(expected)
     biased = model.ratings[0] + model.biases.astype(np.float64)
     assert model.right == pytest.approx(-0.3 * extended.T @ biased)
