@@ -11,6 +11,7 @@ from feedback import dead_letters
 from feedback.applying import Tally, apply
 from feedback.complaints import Complaints
 from feedback.log import BATCH_SIZE, Fenced, Log, LogUnavailable
+from feedback.presence import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,13 @@ BREATH_SECONDS: Final = 0.002
 RETRY_SECONDS: Final = 0.5
 
 
-def consume(log: Log, *, once: bool, should_stop: Callable[[], bool]) -> Tally:
+def consume(
+    log: Log,
+    *,
+    once: bool,
+    should_stop: Callable[[], bool],
+    presence: Presence | None = None,
+) -> Tally:
     """Apply records until told to stop, or with ``once`` until all that was there is done.
 
     A database that is locked or away is waited for; nothing is put aside because of it. A log
@@ -31,6 +38,8 @@ def consume(log: Log, *, once: bool, should_stop: Callable[[], bool]) -> Tally:
         log.mark_end()
     while not should_stop():
         try:
+            if presence is not None:
+                presence.renew()
             if songs.may_have_come():
                 tally.add(dead_letters.replay_for_songs())
             if once and log.at_end():

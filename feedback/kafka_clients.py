@@ -1,13 +1,13 @@
 """How this project talks to Kafka: bounded waits, quick reconnects, and the topic of likes."""
 
 import logging
-import re
-import socket
 from typing import Any, Final
 
 from django.conf import settings
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from feedback.members import host_name
 
 # The client logs a traceback for every try at a broker that is away. The loops say it once.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -28,11 +28,6 @@ def client_options() -> dict[str, Any]:
         "reconnect_backoff_max_ms": 500,
         "request_timeout_ms": 10_000,
     }
-
-
-def host_name() -> str:
-    """This machine's name, in the characters that Kafka allows in a name."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100]
 
 
 class LikesTopic:

@@ -10,17 +10,19 @@ from feedback.events import Record
 from feedback.kafka_clients import BROKER_ERRORS
 from feedback.kafka_member import Fetched, Member
 from feedback.log import Batch, LogUnavailable
-from feedback.member_slots import MemberSlot
 from feedback.offsets import Position
 
 logger = logging.getLogger(__name__)
 
 
 class KafkaLog:
-    """Reads as a member of the group; after any fault of the broker as a new member."""
+    """Reads as a member of the group, and connects anew after any fault of the broker.
 
-    def __init__(self) -> None:
-        self._slot = MemberSlot()
+    member_name: what the group knows this reader by, also after a restart; nobody else may use it.
+    """
+
+    def __init__(self, member_name: str) -> None:
+        self._member_name = member_name
         self._member: Member | None = None
         self._ends: dict[int, int] = {}
         # Where the last batch ends; it becomes the position when its transaction stands.
@@ -37,17 +39,16 @@ class KafkaLog:
         """Go on after the last batch, and tell Kafka, for those who watch the lag there."""
         if self._member is None:
             return
-        for tp, position in self._pending.items():
-            self._member.move(tp, position)
+        try:
+            for tp, position in self._pending.items():
+                self._member.move(tp, position)
+        except BROKER_ERRORS as error:
+            logger.debug("%s", self._lost(error))
 
     def rewind(self) -> None:
         """Read on from where the database says."""
-        if self._member is None:
-            return
-        try:
-            self._member.take_positions()
-        except BROKER_ERRORS as error:
-            self._lost(error)
+        if self._member is not None:
+            self._member.rewind()
 
     def mark_end(self) -> None:
         """Remember how far the topic goes now. Raises LogUnavailable."""
@@ -66,11 +67,10 @@ class KafkaLog:
     def close(self) -> None:
         """Leave."""
         self._drop()
-        self._slot.close()
 
     def _connected(self) -> Member:
         if self._member is None:
-            self._member = Member(self._slot.number)
+            self._member = Member(self._member_name)
         return self._member
 
     def _lost(self, error: Exception) -> LogUnavailable:

@@ -15,7 +15,7 @@ from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from feedback import offsets
-from feedback.kafka_clients import LikesTopic, client_options, host_name
+from feedback.kafka_clients import LikesTopic, client_options
 from feedback.log import BATCH_SIZE
 from feedback.offsets import Position
 
@@ -45,11 +45,11 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
 class Member:
     """A connection to Kafka that reads the likes as one of the group."""
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, name: str) -> None:
         self._topic = LikesTopic()
         try:
             self._topic.make_if_absent()
-            self._consumer = _open_consumer(slot)
+            self._consumer = _open_consumer(name)
         except BaseException:
             self._topic.close()
             raise
@@ -67,26 +67,16 @@ class Member:
             found: Fetched = self._consumer.poll(int(timeout_seconds * 1_000), BATCH_SIZE)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError):
             # Just assigned, or the log has become shorter than our position in it.
-            self._rebalances.changed.set()
+            self.rewind()
             found = {}
         if self._rebalances.changed.is_set() or (found and self._another_topic()):
-            self.take_positions()
+            self._take_positions()
             return {}
         return {tp: kept for tp, records in found.items() if (kept := self._proven(tp, records))}
 
-    def take_positions(self) -> None:
-        """Ask the database where to read on in every partition that is ours now."""
-        # Cleared first: what changes while we look makes us look again.
-        self._rebalances.changed.clear()
-        partitions = sorted(self._consumer.assignment())
-        self._positions, self._unproven = {}, set()
-        if not partitions:
-            return
-        self._identity = self._topic.identity()
-        beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
-        ends = self._consumer.end_offsets(partitions, ASK_MS)
-        for tp in partitions:
-            self._take_position(tp, beginnings[tp], ends[tp])
+    def rewind(self) -> None:
+        """Forget where we are: before the next fetch the database is asked."""
+        self._rebalances.changed.set()
 
     def position(self, tp: TopicPartition) -> Position:
         """Where we read on in a partition of ours."""
@@ -119,6 +109,23 @@ class Member:
         self._consumer.close(autocommit=False, timeout_ms=2_000)
         self._topic.close()
 
+    def _take_positions(self) -> None:
+        """Ask the database where to read on in every partition that is ours now."""
+        # Cleared first: what changes while we look makes us look again.
+        self._rebalances.changed.clear()
+        try:
+            partitions = sorted(self._consumer.assignment())
+            self._positions, self._unproven = {}, set()
+            if partitions:
+                self._identity = self._topic.identity()
+                beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
+                ends = self._consumer.end_offsets(partitions, ASK_MS)
+                for tp in partitions:
+                    self._take_position(tp, beginnings[tp], ends[tp])
+        except BaseException:
+            self.rewind()
+            raise
+
     def _take_position(self, tp: TopicPartition, beginning: int, end: int) -> None:
         position = offsets.load(tp.topic, tp.partition, beginning=beginning)
         first_needed = position.next_offset - bool(position.digest)
@@ -142,7 +149,7 @@ class Member:
         if (first.offset, digest) != (known.next_offset - 1, known.digest):
             beginning = self._consumer.beginning_offsets([tp], ASK_MS)[tp]
             offsets.begin_epoch(known, beginning=beginning)
-            self._rebalances.changed.set()
+            self.rewind()
             return []
         self._unproven.discard(tp)
         return records[1:]
@@ -159,11 +166,11 @@ class Member:
         return paused and self._topic.identity() != self._identity
 
 
-def _open_consumer(slot: int) -> KafkaConsumer:
+def _open_consumer(name: str) -> KafkaConsumer:
     return KafkaConsumer(
         **client_options(),
         group_id=settings.LIKES_GROUP,
-        group_instance_id=f"{host_name()}-{slot}",
+        group_instance_id=name,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
         enable_auto_commit=False,

@@ -67,14 +67,14 @@ class Log(Protocol):
         """Let go of connections."""
 
 
-def open_log() -> Log:
-    """The log that the settings name."""
+def open_log(member_name: str) -> Log:
+    """The log that the settings name; the name is what Kafka's group knows the reader by."""
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         return OutboxLog()
     # Only here: an installation without Kafka need not wait for its client's import.
     from feedback.kafka_log import KafkaLog
 
-    return KafkaLog()
+    return KafkaLog(member_name)
 
 
 class OutboxLog:

@@ -25,7 +25,7 @@ from recommendations.leases import Hold
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = "relay_likes"
+LEASE: Final = "likes-relay"
 LEASE_SECONDS: Final = 5.0
 BATCH_SIZE: Final = 1_000
 FLUSH_SECONDS: Final = 10.0

@@ -87,7 +87,7 @@ class KafkaPath:
         topic.make_if_absent()
         topic.close()
         self._producer = KafkaProducer(**client_options(), max_request_size=2_000_000)
-        self._log = KafkaLog()
+        self._log = KafkaLog("the-test")
 
     def publish(self, raw: bytes, *, time_us: int | None = None) -> None:
         """Send the bytes, all to one partition, so that they are read in this order."""

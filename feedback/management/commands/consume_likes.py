@@ -1,5 +1,6 @@
 """``manage.py consume_likes``: the process between the log and the profiles."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from feedback.applying import Tally
 from feedback.consuming import consume
 from feedback.log import LogUnavailable, open_log
+from feedback.members import MemberSlot
+from feedback.presence import Presence
 from feedback.stopping import stop_on_signals
 
 
@@ -28,10 +32,19 @@ class Command(BaseCommand):
     def handle(self, *, once: bool, json: bool, **options: Any) -> str:
         """Run the loop and say what was done."""
         try:
-            with stop_on_signals() as should_stop, closing(open_log()) as log:
-                tally = consume(log, once=once, should_stop=should_stop)
+            with stop_on_signals() as should_stop:
+                tally = _consume(once=once, should_stop=should_stop)
         except LogUnavailable as error:
             raise CommandError(f"{error}") from error
         if json:
             return orjson.dumps(asdict(tally)).decode()
         return f"applied {tally.applied}, repeated {tally.repeated}, dead-lettered {tally.dead}"
+
+
+def _consume(*, once: bool, should_stop: Callable[[], bool]) -> Tally:
+    with closing(MemberSlot()) as slot, closing(open_log(slot.name)) as log:
+        presence = Presence(slot.name)
+        try:
+            return consume(log, once=once, should_stop=should_stop, presence=presence)
+        finally:
+            presence.end()

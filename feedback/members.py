@@ -5,6 +5,8 @@ Under a new one the group would wait until the dead member's session runs out.
 """
 
 import fcntl
+import re
+import socket
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,7 +16,10 @@ MAX_SLOTS: Final = 1_000
 
 
 class MemberSlot:
-    """The lowest number that no other process on this machine holds, until closed or killed."""
+    """The lowest number that no other process on this machine holds, until closed or killed.
+
+    name: the machine and the number, in the characters that Kafka allows.
+    """
 
     def __init__(self) -> None:
         folder = Path(settings.STATE_DIR) / "consumers"
@@ -22,7 +27,7 @@ class MemberSlot:
         for number in range(MAX_SLOTS):
             file = (folder / f"{number}.lock").open("w")
             if _locked(file):
-                self.number, self._file = number, file
+                self.name, self._file = f"{host_name()}-{number}", file
                 return
             file.close()
         raise RuntimeError(f"all {MAX_SLOTS} consumer slots in {folder} are taken")
@@ -30,6 +35,11 @@ class MemberSlot:
     def close(self) -> None:
         """Let another process have the number."""
         self._file.close()
+
+
+def host_name() -> str:
+    """This machine's name, in the characters that Kafka allows in a name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:45]
 
 
 def _locked(file: IO[str]) -> bool:

@@ -1,0 +1,122 @@
+"""The outbox to look at, and dead letters to look at, replay and discard."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from feedback import dead_letters
+from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
+
+if TYPE_CHECKING:
+    OutboxBase = admin.ModelAdmin[OutboxEvent]
+    LetterBase = admin.ModelAdmin[DeadLetter]
+    OffsetBase = admin.ModelAdmin[ConsumerOffset]
+    PaginatorBase = Paginator[Any]
+else:
+    OutboxBase = LetterBase = OffsetBase = admin.ModelAdmin
+    PaginatorBase = Paginator
+
+MOST_COUNTED: Final = 10_000
+SHOWN_BYTES: Final = 2_000
+
+
+class CappedPaginator(PaginatorBase):
+    """Pages over a large table. Counting all of it would cost more than showing a page."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are, at most 10,000: filters and the search find what lies behind."""
+        rows: QuerySet[Any] = self.object_list[:MOST_COUNTED]  # type: ignore[assignment]
+        return rows.count()
+
+
+class ReadOnly:
+    """What is here was written by the like path and is not edited by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Never: a row that goes missing is a like that is lost."""
+        return False
+
+
+@admin.register(OutboxEvent)
+class OutboxAdmin(ReadOnly, OutboxBase):
+    """Accepted events, newest first."""
+
+    list_display = ("seq", "user_id", "song_id", "recorded_at", "sent_at", "applied_at")
+    fields = ("seq", "event_id", "text", "recorded_at", "sent_at", "applied_at")
+    readonly_fields = ("text",)
+    search_fields = ("=user_id", "=event_id")
+    search_help_text = "a user id or an event id, whole"
+    ordering = ("-seq",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    @admin.display(description="payload")
+    def text(self, event: OutboxEvent) -> str:
+        """The payload as text."""
+        return as_text(bytes(event.payload))
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnly, LetterBase):
+    """Messages that could not be applied, newest first."""
+
+    list_display = ("id", "reason", "state", "source", "user_id", "song_id", "error", "created_at")
+    list_filter = ("state", "reason", "source")
+    exclude = ("raw", "key", "digest")
+    readonly_fields = ("text",)
+    search_fields = ("=user_id", "=song_id", "=event_id")
+    search_help_text = "a user id, a song id or an event id, whole"
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions = ("replay", "discard")
+
+    @admin.display(description="message")
+    def text(self, letter: DeadLetter) -> str:
+        """The raw bytes as text, with everything odd in them spelt out."""
+        return as_text(bytes(letter.raw))
+
+    @admin.action(description="Apply the chosen letters again", permissions=["act"])
+    def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
+        """Replay the open ones."""
+        tally = dead_letters.replay(letters)
+        self.message_user(
+            request,
+            f"applied {tally.applied}, repeated {tally.repeated}, still dead {tally.dead}",
+        )
+
+    @admin.action(description="Give the chosen letters up for good", permissions=["act"])
+    def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
+        """Discard the open ones."""
+        self.message_user(request, f"discarded {dead_letters.discard(letters)}")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whoever could change letters, if they could be changed by hand."""
+        return bool(request.user.has_perm("feedback.change_deadletter"))
+
+
+@admin.register(ConsumerOffset)
+class ConsumerOffsetAdmin(ReadOnly, OffsetBase):
+    """How far each partition was read."""
+
+    list_display = ("topic", "partition", "epoch", "next_offset")
+
+
+def as_text(raw: bytes) -> str:
+    """Bytes as ASCII text, cut to what a page can show."""
+    shown = ascii(raw[:SHOWN_BYTES].decode("utf-8", errors="backslashreplace"))[1:-1]
+    return shown if len(raw) <= SHOWN_BYTES else f"{shown} … ({len(raw)} bytes)"

@@ -1,0 +1,36 @@
+"""Showing that a consumer runs: a lease of its own, renewed by its loop, that others look for."""
+
+import time
+from typing import Final
+
+from django.db import DatabaseError
+
+from recommendations.leases import Hold
+
+PREFIX: Final = "likes-consumer"
+TTL_SECONDS: Final = 5.0
+
+
+class Presence:
+    """A consumer's sign of life. It guards nothing, and a consumer works without it."""
+
+    def __init__(self, member: str) -> None:
+        name = f"{PREFIX}-{member}"[-64:]
+        # Held under the member's own name: after a kill the next process goes on with it at once.
+        self._hold = Hold(name, TTL_SECONDS, holder=name)
+        self._renew_at = 0.0
+
+    def renew(self) -> None:
+        """Renew the sign if it is time to."""
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._renew_at = now + TTL_SECONDS / 3
+            self._hold.take()
+
+    def end(self) -> None:
+        """Take the sign down: the process ends in order."""
+        try:
+            self._hold.release()
+        except DatabaseError:
+            # It runs out by itself.
+            return
