@@ -149,8 +149,9 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 STATIC_URL = "static/"
-STATIC_ROOT = STATE_DIR / "static"
+# Served from where they lie in the apps; nothing is collected.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.CredentialAuthentication"],

@@ -8,6 +8,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
 
 application = get_wsgi_application()
 
-from musicrec.checks import refuse_errors  # noqa: E402 - the apps must be loaded first
+# The apps must be loaded before these two can be imported.
+from django.urls import get_resolver  # noqa: E402
+
+from musicrec.checks import refuse_errors  # noqa: E402
 
 refuse_errors()
+# Imports all views now; the first request would wait a third of a second for it.
+get_resolver().url_patterns  # noqa: B018
