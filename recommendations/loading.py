@@ -5,12 +5,15 @@ same file, or of the part that was already in, finds nothing to do.
 """
 
 import gc
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from types import FrameType
 from typing import TypeVar
 
 from django.db import connection, transaction
@@ -39,6 +42,13 @@ class Tally:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+
+    def add(self, merged: Merged, read: int) -> None:
+        """Count a batch that was written, ``read`` rows into the file."""
+        self.read = read
+        self.inserted += merged.inserted
+        self.updated += merged.updated
+        self.unchanged = read - self.rejected - self.inserted - self.updated
 
 
 @dataclass
@@ -88,13 +98,11 @@ class Load:
         if rows.ignored:
             self.note(f"{source.name}: columns ignored: {', '.join(map(printable, rows.ignored))}")
         for batch in _batches(items):
-            with transaction.atomic():
-                merged = merge(batch)
-                transaction.set_rollback(self.dry_run)
-            tally.read = rows.read
-            tally.inserted += merged.inserted
-            tally.updated += merged.updated
-            tally.unchanged = rows.read - tally.rejected - tally.inserted - tally.updated
+            with _interrupts_held():
+                with transaction.atomic():
+                    merged = merge(batch)
+                    transaction.set_rollback(self.dry_run)
+                tally.add(merged, rows.read)
             self.on_progress(tally, source)
             time.sleep(PAUSE_SECONDS)
 
@@ -121,6 +129,26 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
         raise
     yield batch
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block.
+
+    A commit is kept from the moment when others see it, which is before it returns: interrupted
+    there, the batch would be in the database and in no tally.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    handler = signal.signal(signal.SIGINT, lambda *call: held.append(call))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held and callable(handler):
+        handler(*held[0])
 
 
 @contextmanager
