@@ -58,7 +58,7 @@ class Address:
 
 
 def prepare(say: Callable[[str], None]) -> None:
-    """Migrate, load the fixtures into an empty database, and train where there is no model."""
+    """Migrate, and load the fixtures into an empty database."""
     say("preparing the database")
     call_command("migrate", verbosity=0, interactive=False)
     if not Song.objects.exists() and not Listener.objects.exists():
@@ -69,11 +69,15 @@ def prepare(say: Callable[[str], None]) -> None:
             interactions=str(FIXTURES / "interactions.csv"),
             verbosity=0,
         )
+    # Children open connections of their own; one carried over a start would be shared.
+    connection.close()
+
+
+def train_first_model(say: Callable[[str], None]) -> None:
+    """Train where there is no model; the children come up meanwhile."""
     if not ModelVersion.objects.filter(is_live=True).exists():
         say("training the first model")
         retraining.retrain()
-    # Children open connections of their own; one carried over a start would be shared.
-    connection.close()
 
 
 def start(supervisor: Supervisor, address: Address) -> None:
@@ -85,7 +89,8 @@ def start(supervisor: Supervisor, address: Address) -> None:
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", address.host, "--port", str(address.port)),
-            *("--no-ws", "--log-level", "warning", "musicrec.wsgi:application"),
+            *("--blocking-threads", "4", "--no-ws", "--log-level", "warning"),
+            "musicrec.wsgi:application",
         ],
         environment,
     )
@@ -193,7 +198,7 @@ def _to_paste(address: Address) -> list[str]:
     lines = [
         f"Paste these; the token is listener {listener}'s for a day:",
         f"  TOKEN={token}",
-        f'  curl -H "Authorization: Bearer $TOKEN" {user}/recommendations?limit=3',
+        f'  curl -H "Authorization: Bearer $TOKEN" "{user}/recommendations?limit=3"',
     ]
     if song is not None:
         body = json.dumps({"action": "like"})
@@ -201,5 +206,5 @@ def _to_paste(address: Address) -> list[str]:
             f'  curl -X PUT -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" '
             f"-d '{body}' {user}/likes/{song.song_id}"
         )
-    lines.append(f'  curl -H "Authorization: Bearer $TOKEN" {user}/likes?limit=3')
+    lines.append(f'  curl -H "Authorization: Bearer $TOKEN" "{user}/likes?limit=3"')
     return lines

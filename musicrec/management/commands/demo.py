@@ -1,5 +1,7 @@
 """manage.py demo: everything on this machine, with one command, until Ctrl-C."""
 
+import os
+import sys
 import time
 import webbrowser
 from pathlib import Path
@@ -16,6 +18,7 @@ from musicrec.demonstration import (
     introduction,
     prepare,
     start,
+    train_first_model,
     wait_until_ready,
 )
 from musicrec.supervision import ChildEnded, Supervisor
@@ -46,10 +49,11 @@ class Command(BaseCommand):
                 prepare(self._say)
                 self._say("starting web, consumer and worker")
                 start(supervisor, address)
+                train_first_model(self._say)
                 if wait_until_ready(supervisor, address, should_stop):
                     self.stdout.write(introduction(address, time.monotonic() - began))
                     self._say(f"Logs are in {settings.STATE_DIR / 'log'}. Ctrl-C ends everything.")
-                    if not no_browser and host in LOOPBACK:
+                    if not no_browser and host in LOOPBACK and has_desktop():
                         webbrowser.open(address.url())
                 while not should_stop():
                     supervisor.check()
@@ -62,3 +66,10 @@ class Command(BaseCommand):
 
     def _say(self, message: str) -> None:
         self.stderr.write(message)
+
+
+def has_desktop() -> bool:
+    """Whether a browser would open in a window, not take over this terminal."""
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
