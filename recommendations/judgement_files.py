@@ -1,0 +1,117 @@
+"""Judgements out of files into the engine's arrays, in memory, without the database."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recommendations.csv_rows import CsvRows, Reject, Row, open_csv
+from recommendations.engine.cutting import HeldOut
+from recommendations.engine.interactions import Interactions
+from recommendations.interaction_rows import OPTIONAL, REQUIRED, VALUES, microseconds, order_key
+from recommendations.row_errors import BadValue, Code
+from recommendations.row_values import ID_LIMIT, identifier
+
+Table = pd.DataFrame
+
+
+@dataclass(frozen=True)
+class World:
+    """A file's judgements as the engine sees them, with what its rows stand for.
+
+    songs: ids by row, the most liked first and equals by id, as the live model has them.
+    users: ids by row, sorted.
+    """
+
+    interactions: Interactions
+    songs: "pd.Index[str]"
+    users: "pd.Index[str]"
+
+
+def read_judgements(name: str, reject: Reject) -> Table:
+    """Columns user, song, value, time: one row a pair, the latest one, of equals the last read.
+
+    Bad rows go to ``reject``. Raises UnreadableFile.
+    """
+    with open_csv(name) as source:
+        rows = CsvRows(source, REQUIRED, OPTIONAL, multiline_limit=ID_LIMIT, reject=reject)
+        columns = _columns(rows, reject)
+    table = pd.DataFrame(columns)
+    table["value"], table["time"] = table["value"].astype("int8"), table["time"].astype("int64")
+    latest = table.sort_values("time", kind="stable").drop_duplicates(["user", "song"], keep="last")
+    return latest.sort_index()
+
+
+def read_song_ids(name: str, reject: Reject) -> list[str]:
+    """The ids of a song file. Raises UnreadableFile."""
+    found = []
+    with open_csv(name) as source:
+        for line, (song_id, _) in CsvRows(
+            source, ("song_id",), ("title",), multiline_limit=ID_LIMIT, reject=reject
+        ):
+            try:
+                found.append(identifier("song_id", song_id))
+            except BadValue as bad:
+                reject(bad.at(line))
+    return found
+
+
+def world_of(table: Table, more_songs: Iterable[str] = ()) -> World:
+    """The judgements over all songs that they name, and more songs that nobody judged."""
+    likes = table.loc[table["value"] > 0, "song"].value_counts()
+    songs = sorted({*table["song"], *more_songs}, key=lambda song: (-likes.get(song, 0), song))
+    users = pd.Index(sorted(set(table["user"])), dtype=object)
+    index = pd.Index(songs, dtype=object)
+    interactions = Interactions(
+        users=users.get_indexer(pd.Index(table["user"])).astype(np.int32),
+        songs=index.get_indexer(pd.Index(table["song"])).astype(np.int32),
+        values=table["value"].to_numpy(np.int8),
+        times=table["time"].to_numpy(np.int64),
+        n_users=len(users),
+        n_songs=len(index),
+    )
+    return World(interactions, index, users)
+
+
+def held_out_of(table: Table, world: World) -> HeldOut:
+    """The judgements as something to foretell: unknown users get rows of their own, past the rest.
+
+    Songs outside the catalogue are -1.
+    """
+    users = world.users.get_indexer(pd.Index(table["user"])).astype(np.int32)
+    strangers, _ = pd.factorize(table.loc[users < 0, "user"])
+    users[users < 0] = len(world.users) + strangers
+    songs = world.songs.get_indexer(pd.Index(table["song"])).astype(np.int32)
+    return HeldOut(users, songs, table["value"].to_numpy(np.int8))
+
+
+def _columns(rows: Iterable[Row], reject: Reject) -> dict[str, list[Any]]:
+    users: list[str] = []
+    songs: list[str] = []
+    values: list[int] = []
+    times: list[int] = []
+    now = microseconds(datetime.now(UTC))
+    for line, (user_id, song_id, like, timestamp) in rows:
+        try:
+            user, song = identifier("user_id", user_id), identifier("song_id", song_id)
+            value = _value(like)
+            time = order_key(timestamp, now) if timestamp else 0
+        except BadValue as bad:
+            reject(bad.at(line))
+            continue
+        users.append(user)
+        songs.append(song)
+        values.append(value)
+        times.append(time)
+    return {"user": users, "song": songs, "value": values, "time": times}
+
+
+def _value(like: str) -> int:
+    """+1 or -1. Raises BadValue."""
+    value = VALUES.get(like.strip())
+    if value is None:
+        raise BadValue("like", Code.BAD_LIKE, like, "1 (like) or 0 (dislike) is expected")
+    return value

@@ -1,0 +1,27 @@
+"""A progress bar for what the engine reports: one bar, begun again for each piece of work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from recommendations.engine.model import Progress
+
+_SHAPE = "{desc}: {percentage:3.0f}% {bar} {elapsed}<{remaining}"
+
+
+@contextmanager
+def training_bar() -> Iterator[Progress]:
+    """Shown on a terminal only, and only for work of over a second."""
+    with tqdm(total=1.0, disable=None, delay=1, leave=False, bar_format=_SHAPE) as bar:
+        current = ""
+
+        def advance(what: str, share: float) -> None:
+            nonlocal current
+            if what != current:
+                current = what
+                bar.reset()
+                bar.set_description_str(what, refresh=False)
+            bar.update(share - bar.n)
+
+        yield advance
