@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import require
-from tests.installation import Installation, free_port
+from tests.installation import ROOT, Installation, free_port
 
 
 @pytest.fixture
@@ -18,13 +18,27 @@ def installations(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
     """Make installations; their processes end with the test."""
     made: list[Installation] = []
 
-    def make(**environment: str) -> Installation:
-        made.append(Installation(tmp_path / f"state{len(made)}", **environment))
+    def make(copy_of: Path | None = None, **environment: str) -> Installation:
+        folder = tmp_path / f"state{len(made)}"
+        if copy_of is not None:
+            shutil.copytree(copy_of, folder)
+        made.append(Installation(folder, **environment))
         return made[-1]
 
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with the fixtures loaded and a live model: made once, copied by each test."""
+    here = Installation(tmp_path_factory.mktemp("trained") / "state")
+    songs, likes = ROOT / "fixtures" / "songs.csv", ROOT / "fixtures" / "interactions.csv"
+    here.manage("migrate", "--verbosity", "0")
+    here.manage("loadcsv", "--songs", str(songs), "--interactions", str(likes))
+    here.manage("retrain")
+    return here.folder
 
 
 @pytest.fixture(scope="session")

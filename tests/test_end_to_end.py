@@ -1,34 +1,27 @@
 """From CSV files to a changed recommendation over HTTP, every part a process of its own."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.installation import ROOT, Installation, Web
+from tests.installation import Installation, Web
 
-FIXTURES = ROOT / "fixtures"
 LISTENER = "101"
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def here(
-    request: pytest.FixtureRequest, installations: Callable[..., Installation]
+    request: pytest.FixtureRequest, installations: Callable[..., Installation], trained: Path
 ) -> Installation:
-    """An installation with songs, likes and a model, and the processes of its transport."""
+    """Loaded from CSV and trained by the commands; here with the processes of its transport."""
     environment = {}
     if request.param == "kafka":
         environment["KAFKA_BOOTSTRAP_SERVERS"] = request.getfixturevalue("kafka_servers")
         environment["LIKES_TOPIC"] = "song_likes_end_to_end"
         environment["LIKES_GROUP"] = "end-to-end"
-    here = installations(SEED_ROUTES_OPEN="1", **environment)
-    here.manage("migrate", "--verbosity", "0")
-    here.manage(
-        "loadcsv",
-        *("--songs", str(FIXTURES / "songs.csv")),
-        *("--interactions", str(FIXTURES / "interactions.csv")),
-    )
-    here.manage("retrain")
+    here = installations(trained, SEED_ROUTES_OPEN="1", **environment)
     here.start("consumer", "consume_likes")
     if request.param == "kafka":
         here.start("relay", "relay_likes")
