@@ -9,6 +9,8 @@ from recommendations.serving import Wanted, recommend_for
 from recommendations.song_index import genres_of
 
 LISTED = 20
+# A page of one artist is no page to discover music on; the API leaves that to its caller.
+MOST_BY_ONE_ARTIST = 3
 OPINIONS = 30
 SUGGESTED_LISTENERS = 50
 GENRES_READ_FROM = 5_000
@@ -22,7 +24,8 @@ def home_of(visitor: Visitor, genre: str) -> dict[str, Any]:
             Listener.objects.order_by("pk").values_list("user_id", flat=True)[:SUGGESTED_LISTENERS]
         )
     if visitor.user_id is not None:
-        answer = recommend_for(visitor.user_id, Wanted(limit=LISTED, genre=genre or None))
+        wanted = Wanted(limit=LISTED, genre=genre or None, max_per_artist=MOST_BY_ONE_ARTIST)
+        answer = recommend_for(visitor.user_id, wanted)
         shown |= {
             "answer": answer,
             "results": [_with_rest(result) for result in answer["results"]],

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -32,6 +33,12 @@ def home(request: HttpRequest) -> HttpResponse:
     visitor = visitor_of(request)
     genre = request.GET.get("genre", "").strip()[:200]
     return render(request, "pages/home.html", {"visitor": visitor, **home_of(visitor, genre)})
+
+
+@require_safe
+def icon(_request: HttpRequest) -> HttpResponse:
+    """Where the icon is."""
+    return HttpResponseRedirect(static("pages/icon.svg"))
 
 
 @require_POST
