@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection
-from django.db.models import F, Max
+from django.db.models import Max
 from django.utils import timezone
 
 from recommendations.models import Interaction, Listener
@@ -100,8 +100,13 @@ def _listener_ids(user_ids: set[str]) -> dict[str, int]:
 
 def _known_listeners(user_ids: Iterable[str]) -> dict[str, int]:
     known: dict[str, int] = {}
-    for chunk in _chunks(sorted(user_ids), IDS_PER_STATEMENT):
-        known.update(Listener.objects.filter(user_id__in=chunk).values_list("user_id", "id"))
+    with connection.cursor() as cursor:
+        # Not through the ORM: taking each of the ids through its layers cost 1 of the 10
+        # microseconds that a row takes.
+        for chunk in _chunks(sorted(user_ids), IDS_PER_STATEMENT):
+            marks = ", ".join(["%s"] * len(chunk))
+            cursor.execute(f"SELECT user_id, id FROM listener WHERE user_id IN ({marks})", chunk)  # noqa: S608
+            known.update(cursor.fetchall())
     return known
 
 
@@ -132,8 +137,12 @@ def _upsert_statement(rows: int) -> str:
 
 
 def _raise_revisions(listener_ids: Iterable[int]) -> None:
-    for chunk in _chunks(sorted(listener_ids), IDS_PER_STATEMENT):
-        Listener.objects.filter(id__in=chunk).update(revision=F("revision") + 1)
+    with connection.cursor() as cursor:
+        for chunk in _chunks(sorted(listener_ids), IDS_PER_STATEMENT):
+            marks = ", ".join(["%s"] * len(chunk))
+            cursor.execute(
+                f"UPDATE listener SET revision = revision + 1 WHERE id IN ({marks})", chunk
+            )  # noqa: S608
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
