@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import require
-from tests.installation import ROOT, Installation, free_port
+from tests.installation import ROOT, Installation
+from tests.kafka.broker import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import ROOT, Installation, Web, free_port
+from tests.installation import ROOT, Installation, Web
+from tests.kafka.broker import free_port
 
 
 @pytest.fixture

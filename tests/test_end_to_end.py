@@ -1,5 +1,6 @@
 """From CSV files to a changed recommendation over HTTP, every part a process of its own."""
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ def here(
     request: pytest.FixtureRequest, installations: Callable[..., Installation], trained: Path
 ) -> Installation:
     """Loaded from CSV and trained by the commands; here with the processes of its transport."""
-    environment = {}
+    environment: dict[str, str] = {}
     if request.param == "kafka":
-        environment["KAFKA_BOOTSTRAP_SERVERS"] = request.getfixturevalue("kafka_servers")
-        environment["LIKES_TOPIC"] = "song_likes_end_to_end"
-        environment["LIKES_GROUP"] = "end-to-end"
+        environment["KAFKA_BOOTSTRAP_SERVERS"] = request.getfixturevalue("kafka_broker").address
+        # A topic and group of the test's own: the broker is that of all tests.
+        own = f"end-to-end-{uuid.uuid4().hex}"
+        environment |= {"LIKES_TOPIC": own, "LIKES_GROUP": own}
     here = installations(trained, SEED_ROUTES_OPEN="1", **environment)
     here.start("consumer", "consume_likes")
     if request.param == "kafka":
