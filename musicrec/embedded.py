@@ -10,7 +10,7 @@ from typing import Any
 def make_state_dir(folder: Path) -> None:
     """Make the folder that holds all embedded state, or end with one line that says why not."""
     try:
-        (folder / "static").mkdir(parents=True, exist_ok=True)
+        (folder / "celery").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(
             f"cannot make the state folder {folder}: {error.strerror}; set STATE_DIR to another"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import require
+from tests import postgres
 from tests.installation import ROOT, Installation
 from tests.kafka.broker import free_port
 
@@ -40,6 +41,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here.manage("loadcsv", "--songs", str(songs), "--interactions", str(likes))
     here.manage("retrain")
     return here.folder
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The address of an empty database on a real Postgres server."""
+    where = postgres.programs()
+    require(where is not None, "Postgres (the program initdb)")
+    assert where is not None
+    with postgres.server(where) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.installation import Installation, Web
+from tests.installation import ROOT, Installation, Web
+from tests.kafka.broker import Broker
 
+FIXTURES = ROOT / "fixtures"
 LISTENER = "101"
 
 
@@ -28,6 +30,45 @@ def here(
     if request.param == "kafka":
         here.start("relay", "relay_likes")
     return here
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+@pytest.mark.postgres
+def test_the_same_on_servers_with_nothing_but_three_addresses_set(
+    installations: Callable[..., Installation],
+    kafka_broker: Broker,
+    redis_url: str,
+    postgres_url: str,
+) -> None:
+    own = f"servers-{uuid.uuid4().hex}"
+    here = installations(
+        DATABASE_URL=postgres_url,
+        REDIS_URL=redis_url,
+        KAFKA_BOOTSTRAP_SERVERS=kafka_broker.address,
+        SECRET_KEY=own * 2,
+        LIKES_TOPIC=own,
+        LIKES_GROUP=own,
+        RETRAIN_INTERVAL_SECONDS="2",
+    )
+    here.manage("migrate", "--verbosity", "0")
+    songs, likes = FIXTURES / "songs.csv", FIXTURES / "interactions.csv"
+    here.manage("loadcsv", "--songs", str(songs), "--interactions", str(likes))
+    here.start_module("worker", "celery", "-A", "musicrec", "worker", "--concurrency", "1")
+    here.start_module("beat", "celery", "-A", "musicrec", "beat")
+    here.start("consumer", "consume_likes")
+    here.start("relay", "relay_likes")
+    web = here.start_web().as_caller(here.manage("issue_token", "--listener", LISTENER))
+    here.wait_for(
+        lambda: recommended(web)["strategy"] == "personalised", "the worker's first model"
+    )
+    song = ids(recommended(web))[0]
+
+    status, _ = web.call("PUT", f"/api/v1/users/{LISTENER}/likes/{song}", {"action": "like"})
+
+    assert status == 202
+    here.wait_for(lambda: profile(web).get(song) == "like", "the like to reach the profile")
+    assert song not in ids(recommended(web))
 
 
 def recommended(web: Web) -> dict[str, Any]:
