@@ -10,6 +10,7 @@ from typing import Any
 def make_state_dir(folder: Path) -> None:
     """Make the folder that holds all embedded state, or end with one line that says why not."""
     try:
+        # Beat keeps its schedule there, also where Redis is the broker.
         (folder / "celery").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(
