@@ -15,7 +15,7 @@ from scipy import sparse
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.local_ridge import LocalRidge
 from recommendations.engine.local_solving import solve
-from recommendations.engine.model import Parameters, Progress
+from recommendations.engine.model import Parameters, Progress, TrainingFailed
 from recommendations.engine.neighbours import Neighbours, nearest
 
 DEFAULTS: Parameters = {
@@ -37,9 +37,11 @@ def fit(
     """Solve every song's regression. Nothing in it is drawn: the seed makes no difference.
 
     Memory: a few arrays of (n_songs, neighbours) beside the likes; never the Gram matrix of a
-    large catalogue.
+    large catalogue. Raises TrainingFailed.
     """
     given = DEFAULTS | parameters
+    if not given["ridge"] > 0 or given["kappa"] < 0 or given["neighbours"] < 1:
+        raise TrainingFailed("ridge must be over 0, kappa not under 0, neighbours at least 1")
     likes = interactions.likes
     columns = likes.T.tocsr()
     weights = _user_weights(likes, float(given["damping"]))
@@ -49,6 +51,8 @@ def fit(
     k = max(1, min(int(given["neighbours"]), interactions.n_songs - 1))
     found = nearest(likes, columns, weights, diagonal, k, _part(progress, 0.0, 0.5))
     solved = solve(columns, weights, diagonal, found, _part(progress, 0.5, 1.0))
+    if not np.isfinite(solved).all():
+        raise TrainingFailed("the songs' equations cannot be solved in 32 bits: use a larger ridge")
     return _model(interactions, found, solved, float(given["base"]))
 
 

@@ -1,12 +1,16 @@
 """Local ridge: the closed form by hand, and both ways of solving it."""
 
+from typing import Any
+
+import numba
 import numpy as np
 import pytest
 
 from recommendations.engine import local_ridge, local_ridge_training
+from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.local_ridge import LocalRidge
-from recommendations.engine.model import NoKnownSongs, Parameters
+from recommendations.engine.model import NoKnownSongs, Parameters, TrainingFailed
 from recommendations.engine.neighbours import nearest
 from recommendations.tests.engine.worlds import (
     interactions,
@@ -177,3 +181,28 @@ def test_progress_reaches_the_end() -> None:
 
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("wrong", [{"ridge": 0.0}, {"kappa": -1.0}, {"neighbours": 0}])
+def test_parameters_that_leave_nothing_to_solve_are_refused(wrong: Parameters) -> None:
+    with pytest.raises(TrainingFailed, match="ridge"):
+        local_ridge_training.fit(listeners_with_taste(users=9, songs=20), wrong, 0)
+
+
+def test_loops_are_compiled_too_where_nothing_can_be_kept_on_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = numba.njit
+
+    def without_a_home(*, cache: bool = False, **options: Any) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return whole(**options)
+
+    monkeypatch.setattr(numba, "njit", without_a_home)
+
+    assert compiled(_twice)(21) == 42
+
+
+def _twice(number: int) -> int:
+    return 2 * number
