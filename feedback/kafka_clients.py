@@ -24,7 +24,7 @@ def client_options() -> dict[str, Any]:
     return {
         "bootstrap_servers": settings.KAFKA_BOOTSTRAP_SERVERS,
         "client_id": f"musicrec-{host_name()}",
-        "bootstrap_timeout_ms": 3_000,
+        "bootstrap_timeout_ms": 2_000,
         "reconnect_backoff_max_ms": 500,
         "request_timeout_ms": 10_000,
     }

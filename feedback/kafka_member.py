@@ -172,6 +172,9 @@ def _open_consumer(name: str) -> KafkaConsumer:
         group_id=settings.LIKES_GROUP,
         group_instance_id=name,
         session_timeout_ms=SESSION_TIMEOUT_MS,
+        # A member that is stuck holds up all who join for as long. Should it come back, it finds
+        # itself fenced.
+        max_poll_interval_ms=60_000,
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
         enable_auto_commit=False,
         auto_offset_reset="none",

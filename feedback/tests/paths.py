@@ -96,9 +96,17 @@ class KafkaPath:
 
     def drain(self) -> Tally:
         """Relay what is due, then apply all of the topic that is new."""
-        self._producer.flush(10)
+        self.flush()
         relay(once=True, should_stop=never)
         return consume(self._log, once=True, should_stop=never)
+
+    def flush(self) -> None:
+        """Wait until all that was published is in the topic."""
+        self._producer.flush(10)
+
+    def close_log(self) -> None:
+        """Leave the group; a later ``drain`` comes back under the same name."""
+        self._log.close()
 
     def close(self) -> None:
         """Close both connections."""

@@ -1,0 +1,241 @@
+"""Processes that are killed, stopped and multiplied: nothing is lost, nothing happens twice."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from kafka import KafkaAdminClient
+
+from access import callers
+from feedback.fields import ACTIONS
+from feedback.kafka_clients import client_options
+from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
+from feedback.outbox import Wish, accept
+from feedback.tests.processes import Running, run, wait_for
+from recommendations.models import Interaction, Song
+from tests.kafka.broker import Broker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+APP = callers.service("app", frozenset())
+TRANSPORTS = ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
+
+
+@pytest.fixture
+def _songs(transactional_db: None) -> None:
+    Song.objects.bulk_create(Song(song_id=str(n), title=str(n)) for n in range(20))
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest, _songs: None) -> str:
+    """The settings of one transport."""
+    if request.param == "kafka":
+        request.getfixturevalue("likes_topic")
+    return str(request.param)
+
+
+class Journal:
+    """What was acknowledged, and what must have become of it: the judge of every crash."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last_word: dict[tuple[str, str], int] = {}
+        self._random = random.Random(20260701)  # noqa: S311 - a seeded choice, not a secret
+
+    def say(self, count: int) -> None:
+        """Have so many likes, dislikes and un-likes accepted, a thousand a commit."""
+        for start in range(0, count, 1_000):
+            wishes = [self._wish() for _ in range(min(1_000, count - start))]
+            accept(APP, wishes)
+            self.count += len(wishes)
+            self.last_word |= {wish.pair: ACTIONS[wish.action] for wish in wishes}
+
+    def all_applied(self) -> bool:
+        """Whether everything that was said has had its effect."""
+        return AppliedEvent.objects.count() >= self.count
+
+    def check(self) -> None:
+        """Nothing lost, nothing twice, every last word in its profile, nothing put aside."""
+        rows = Interaction.objects.values_list("listener__user_id", "song_id", "value")
+        assert {(user, str(song)): value for user, song, value in rows} == self.last_word
+        assert AppliedEvent.objects.count() == self.count
+        assert not OutboxEvent.objects.filter(applied_at=None).exists()
+        assert not DeadLetter.objects.exists()
+
+    def _wish(self) -> Wish:
+        user, song = self._random.randrange(50), self._random.randrange(20)
+        return Wish(f"u{user}", str(song), self._random.choice(list(ACTIONS)))
+
+
+def members() -> int:
+    """How many members the settled group of the test has."""
+    admin = KafkaAdminClient(**client_options())
+    group = admin.describe_groups([settings.LIKES_GROUP])[settings.LIKES_GROUP]
+    admin.close()
+    return len(group["members"]) if group["group_state"] == "Stable" else 0
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def started() -> Iterator[list[Running]]:
+    """Processes to be killed when the test is over, however it ends."""
+    running: list[Running] = []
+    yield running
+    for each in running:
+        if each.process.poll() is None:
+            each.kill()
+
+
+def test_consumers_killed_in_mid_batch_lose_nothing_and_apply_nothing_twice(
+    transport: str, journal: Journal, started: list[Running]
+) -> None:
+    journal.say(6_000)
+    if transport == "kafka":
+        assert run("relay_likes", "--once")[0] == 0
+    for kills in range(1, 6):
+        consumer = Running("consume_likes")
+        started.append(consumer)
+        # Somewhere in the batch after the threshold, wherever the machine has got to by then.
+        wait_for(lambda: AppliedEvent.objects.count() >= kills * 900, 30, "progress")  # noqa: B023
+        consumer.kill()
+
+    code, text = run("consume_likes", "--once")
+
+    assert code == 0, text
+    journal.check()
+
+
+def test_a_consumer_that_was_killed_is_back_at_once(
+    transport: str, journal: Journal, started: list[Running]
+) -> None:
+    started += [Running("relay_likes")] if transport == "kafka" else []
+    first = Running("consume_likes")
+    started.append(first)
+    journal.say(10)
+    wait_for(journal.all_applied, 30, "the first likes")
+    first.kill()
+
+    journal.say(10)
+    started.append(Running("consume_likes"))
+    seconds = wait_for(journal.all_applied, 30, "the likes after the kill")
+
+    journal.check()
+    # Both with the start of the process; the goal is 3 s embedded, 12 s in a group.
+    assert seconds < (12 if transport == "kafka" else 5)
+
+
+def test_sigterm_ends_a_consumer_in_order(transport: str, journal: Journal) -> None:
+    consumer = Running("consume_likes")
+    journal.say(50)
+    if transport == "kafka":
+        assert run("relay_likes", "--once")[0] == 0
+    wait_for(journal.all_applied, 30, "all applied")
+
+    code, text = consumer.stop()
+
+    assert code == 0, text
+    assert "applied 50, repeated 0, dead-lettered 0" in text
+    journal.check()
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("_songs", "likes_topic")
+def test_a_relay_killed_in_mid_batch_publishes_everything_at_least_once(
+    journal: Journal, started: list[Running]
+) -> None:
+    journal.say(10_000)
+    sent = OutboxEvent.objects.exclude(sent_at=None)
+    for kills in range(1, 3):
+        # Two at a time: the second waits for the lease of the first.
+        pair = [Running("relay_likes"), Running("relay_likes")]
+        started += pair
+        wait_for(lambda: sent.count() >= kills * 1_000, 30, "progress")  # noqa: B023
+        for relay in pair:
+            relay.kill()
+    code, text = run("relay_likes", "--once")
+    assert code == 0, text
+
+    code, text = run("consume_likes", "--once")
+
+    assert code == 0, text
+    journal.check()
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("_songs", "likes_topic")
+def test_consumers_join_and_leave_a_group_without_a_gap(
+    journal: Journal, started: list[Running]
+) -> None:
+    started += [Running("relay_likes"), Running("consume_likes")]
+    journal.say(500)
+    wait_for(journal.all_applied, 30, "the first consumer")
+    second = Running("consume_likes")
+    started.append(second)
+    wait_for(lambda: members() == 2, 30, "the second consumer to join")
+    journal.say(2_000)
+    wait_for(journal.all_applied, 30, "both consumers")
+
+    second.kill()
+    journal.say(500)
+    # Its partitions come to the first one when its session of 6 s has run out.
+    seconds = wait_for(journal.all_applied, 30, "what the killed one had")
+    started.append(Running("consume_likes"))
+    wait_for(lambda: members() == 2, 30, "the second consumer to come back")
+    journal.say(500)
+    wait_for(journal.all_applied, 30, "both consumers again")
+
+    journal.check()
+    assert seconds < 12
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("_songs")
+def test_a_broker_that_dies_and_one_that_forgets_cost_no_like(
+    journal: Journal, started: list[Running], tmp_path: Path, settings: Any, kafka_broker: Broker
+) -> None:
+    assert kafka_broker  # the jars are there
+    broker = Broker(tmp_path)
+    settings.KAFKA_BOOTSTRAP_SERVERS = [broker.address]
+    started += [Running("relay_likes"), Running("consume_likes")]
+    journal.say(100)
+    try:
+        broker.start()
+        wait_for(journal.all_applied, 30, "what was said before the broker came")
+        broker.kill()
+        journal.say(1_000)
+        broker.start()
+        wait_for(journal.all_applied, 30, "what was said while the broker was away")
+        broker.kill()
+        broker.forget()
+        journal.say(100)
+        broker.start()
+        wait_for(journal.all_applied, 30, "what was said before the broker forgot")
+    finally:
+        broker.kill()
+    journal.check()
+
+
+@pytest.mark.usefixtures("_songs")
+def test_without_a_broker_the_commands_say_so(settings: Any) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
+    Journal().say(1)
+
+    for command in ("relay_likes", "consume_likes"):
+        code, text = run(command, "--once")
+        assert code == 1
+        assert "Kafka" in text
+        assert "Traceback" not in text
+
+
+def test_without_kafka_in_the_settings_there_is_nothing_to_relay() -> None:
+    code, text = run("relay_likes", "--once")
+
+    assert code == 1
+    assert "KAFKA_BOOTSTRAP_SERVERS is not set" in text

@@ -1,0 +1,248 @@
+"""Positions in a real Kafka: fenced, proven against the log, never reset behind one's back."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from feedback.applying import apply
+from feedback.consuming import consume
+from feedback.kafka_clients import LikesTopic, client_options
+from feedback.kafka_log import KafkaLog
+from feedback.log import Batch, Fenced, OutboxLog
+from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
+from feedback.relay import Relay, relay
+from feedback.tests.paths import KafkaPath, never, profile, say
+from recommendations.models import Interaction
+
+pytestmark = [pytest.mark.django_db, pytest.mark.kafka, pytest.mark.usefixtures("songs")]
+
+
+@pytest.fixture
+def path(likes_topic: str) -> Iterator[KafkaPath]:
+    assert likes_topic
+    made = KafkaPath()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def admin(likes_topic: str) -> Iterator[Any]:
+    assert likes_topic
+    made = KafkaAdminClient(**client_options())
+    yield made
+    made.close()
+
+
+def make_the_topic_anew(admin: Any) -> None:
+    admin.delete_topics([settings.LIKES_TOPIC])
+    topic = LikesTopic()
+    while topic.identity() is not None:
+        pass
+    topic.make_if_absent()
+    topic.close()
+
+
+def bare(user_id: str, song_id: str) -> bytes:
+    return json.dumps({"user_id": user_id, "song_id": song_id}).encode()
+
+
+def next_batch(log: KafkaLog) -> Batch:
+    while not (batch := log.poll(0.2)).records:
+        pass
+    return batch
+
+
+def test_the_topic_is_made_with_the_partitions_of_the_settings_and_never_compacted(
+    path: KafkaPath, admin: Any
+) -> None:
+    assert path
+    [topic] = admin.describe_topics([settings.LIKES_TOPIC])
+    assert len(topic["partitions"]) == settings.LIKES_PARTITIONS == 3
+    topic_again = LikesTopic()
+    topic_again.make_if_absent()
+    topic_again.close()
+
+
+def test_all_that_one_user_says_stands_in_one_partition(path: KafkaPath) -> None:
+    for song in "abcabc":
+        say("u", song)
+    path.drain()
+
+    assert sorted(ConsumerOffset.objects.values_list("next_offset", flat=True)) == [0, 0, 6]
+
+
+def test_a_partition_read_by_another_meanwhile_is_fenced_and_nothing_is_applied(
+    path: KafkaPath,
+) -> None:
+    path.publish(bare("u", "a"))
+    path.drain()
+    path.close_log()
+    log = KafkaLog("second")
+    path.publish(bare("u", "b"))
+    path.flush()
+    batch = next_batch(log)
+    ConsumerOffset.objects.filter(partition=0).update(next_offset=2)
+
+    with pytest.raises(Fenced):
+        apply(batch.records, batch.settle)
+
+    log.close()
+    assert profile("u") == {"a": 1}
+
+
+def test_a_batch_that_failed_is_handed_out_again(path: KafkaPath) -> None:
+    path.publish(bare("u", "a"))
+    path.flush()
+    log = KafkaLog("second")
+    first = next_batch(log)
+
+    log.rewind()
+
+    assert next_batch(log).records == first.records
+    log.close()
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["while reading", "while away"])
+def test_a_topic_made_anew_is_read_whole_and_lost_events_are_sent_again(
+    path: KafkaPath, admin: Any, is_open: bool
+) -> None:
+    say("u", "a")
+    path.publish(bare("v", "a"))
+    path.drain()
+    say("u", "b")
+    relay(once=True, should_stop=never)
+    if not is_open:
+        path.close_log()
+    make_the_topic_anew(admin)
+    # As many records as before, and more, at the same offsets.
+    for song in "bcb":
+        path.publish(bare("v", song))
+    path.flush()
+
+    path.drain()
+    path.drain()
+
+    assert profile("u") == {"a": 1, "b": 1}
+    assert profile("v") == {"a": 1, "b": 1, "c": 1}
+    assert set(ConsumerOffset.objects.exclude(digest="").values_list("epoch", flat=True)) == {2}
+    assert not OutboxEvent.objects.filter(applied_at=None).exists()
+
+
+def test_a_log_that_was_cut_off_at_its_beginning_is_read_from_where_it_begins(
+    path: KafkaPath, admin: Any
+) -> None:
+    for song in "abc":
+        path.publish(bare("u", song))
+    path.drain()
+    path.publish(bare("v", "a"))
+    path.publish(bare("v", "b"))
+    path.flush()
+    admin.delete_records({TopicPartition(settings.LIKES_TOPIC, 0): 4})
+
+    path.drain()
+
+    assert profile("v") == {"b": 1}
+    assert ConsumerOffset.objects.get(partition=0).next_offset == 5
+
+
+def test_a_restored_database_catches_up_from_the_log_and_newer_likes_win(path: KafkaPath) -> None:
+    say("u", "a")
+    path.drain()
+    backup = transaction.savepoint()
+    say("u", "a", "dislike")
+    say("u", "b")
+    path.publish(bare("v", "c"))
+    path.drain()
+    transaction.savepoint_rollback(backup)
+    assert profile("u") == {"a": 1}
+    say("u", "b", "unlike")
+
+    tally = path.drain()
+
+    assert tally.repeated == 0
+    assert profile("u") == {"a": -1, "b": 0}
+    assert profile("v") == {"c": 1}
+
+
+def test_going_over_to_kafka_and_back_loses_nothing_and_repeats_nothing(path: KafkaPath) -> None:
+    embedded = OutboxLog()
+    say("u", "a")
+    consume(embedded, once=True, should_stop=never)
+    say("u", "b")
+    say("v", "b")
+
+    through_kafka = path.drain()
+    say("u", "c")
+    relay(once=True, should_stop=never)
+    back = consume(embedded, once=True, should_stop=never)
+    over_again = path.drain()
+
+    assert (through_kafka.applied, through_kafka.repeated) == (2, 0)
+    assert (back.applied, back.repeated) == (1, 0)
+    assert (over_again.applied, over_again.repeated) == (0, 1)
+    assert profile("u") == {"a": 1, "b": 1, "c": 1}
+
+
+def test_two_relays_that_send_the_same_have_one_effect(path: KafkaPath) -> None:
+    say("u", "a")
+    relays = Relay(), Relay()
+    for each in relays:
+        each.send_due()
+        OutboxEvent.objects.update(sent_at=None)
+
+    tally = path.drain()
+
+    assert (tally.applied, tally.repeated) == (1, 2)
+    for each in relays:
+        each.close()
+
+
+def test_an_event_has_the_same_place_in_the_order_whichever_way_it_comes(path: KafkaPath) -> None:
+    # Clamped to the record's time, which the relay takes from the outbox.
+    say("u", "a", occurred_at_us=4_000_000_000_000_000)
+    at = OutboxEvent.objects.get().recorded_at
+    path.drain()
+    order_key = Interaction.objects.get().order_key
+    for table in (AppliedEvent, Interaction):
+        table.objects.all().delete()
+    OutboxEvent.objects.update(applied_at=None)
+
+    consume(OutboxLog(), once=True, should_stop=never)
+
+    assert Interaction.objects.get().order_key == order_key
+    assert order_key == int(at.timestamp() * 1_000) * 1_000 + 300_000_000
+
+
+def test_kafka_is_told_how_far_the_group_has_read(path: KafkaPath, admin: Any) -> None:
+    for _ in range(3):
+        path.publish(bare("u", "a"))
+    path.drain()
+    path.close()
+
+    offsets = admin.list_group_offsets([settings.LIKES_GROUP])[settings.LIKES_GROUP]
+
+    assert offsets[TopicPartition(settings.LIKES_TOPIC, 0)].offset == 3
+
+
+def test_records_of_a_producer_that_knows_nothing_of_us_have_ids_of_their_place(
+    path: KafkaPath,
+) -> None:
+    producer = KafkaProducer(**client_options())
+    for _ in range(2):
+        producer.send(settings.LIKES_TOPIC, bare("u", "a"), partition=1)
+    producer.send(settings.LIKES_TOPIC, None, key=b"u", partition=1)
+    producer.flush(10)
+    producer.close()
+
+    tally = path.drain()
+
+    assert (tally.applied, tally.dead) == (2, 1)
+    ids = set(AppliedEvent.objects.values_list("event_id", flat=True))
+    place = f"1:{settings.LIKES_TOPIC}:1:0"
+    assert uuid.uuid5(uuid.UUID("9f4a54b2-0e0b-5cb4-8a0f-5d1f3c9a7e42"), place) in ids
