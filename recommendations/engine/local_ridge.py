@@ -44,10 +44,10 @@ class LocalRidge:
         A dislike only takes its song out of what may be recommended, which is the caller's part.
         Raises NoKnownSongs when no liked song has a weight.
         """
-        _, entries = self._entries_of(profile.liked)
-        if not len(entries):
+        rows, weights, _ = self._rows_of(profile.liked)
+        if not len(rows):
             raise NoKnownSongs
-        lifted = np.bincount(self.rows[entries], self.weights[entries], minlength=self.n_songs)
+        lifted = np.bincount(rows, weights, minlength=self.n_songs)
         # Added in double and rounded once, in one pass over the songs.
         scores = np.empty(self.n_songs, np.float32)
         return np.add(lifted, self.base, out=scores, casting="same_kind")
@@ -68,12 +68,13 @@ class LocalRidge:
     def effects_on(self, profile: Profile, songs: IntArray) -> npt.NDArray[np.float64]:
         """W_ij of each liked song i and each song j asked about: (m, len(songs))."""
         effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
-        owners, entries = self._entries_of(profile.liked)
+        rows, weights, ends = self._rows_of(profile.liked)
         column = np.full(self.n_songs, -1, np.int32)
         column[songs] = np.arange(len(songs), dtype=np.int32)
-        columns = column[self.rows[entries]]
+        columns = column[rows]
         asked = np.flatnonzero(columns >= 0)
-        effects[owners[asked], columns[asked]] = self.weights[entries[asked]]
+        owners = np.searchsorted(ends, asked, side="right")
+        effects[owners, columns[asked]] = weights[asked]
         return effects
 
     def empty_score(self, song: int) -> float:
@@ -103,13 +104,16 @@ class LocalRidge:
         shape = (self.n_songs, self.n_songs)
         return sparse.csr_array((self.weights, self.rows, self.offsets), shape=shape)
 
-    def _entries_of(self, liked: IntArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
-        """Positions of all entries of these songs' rows, and which of the songs each is of."""
-        starts = self.offsets[liked]
-        lengths = self.offsets[liked + 1] - starts
-        owners = np.repeat(np.arange(len(liked)), lengths)
-        before = np.cumsum(lengths) - lengths
-        return owners, np.arange(len(owners)) + (starts - before)[owners]
+    def _rows_of(self, liked: IntArray) -> tuple[IntArray, FloatArray, npt.NDArray[np.int64]]:
+        """W's rows of these songs, end to end: targets, weights, and where each song's row ends."""
+        starts, stops = self.offsets[liked], self.offsets[liked + 1]
+        # Slices, not an index array: a row lies in one piece, and copying pieces is cheaper.
+        spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
+        if not spans:
+            return self.rows[:0], self.weights[:0], starts
+        rows = np.concatenate([self.rows[start:stop] for start, stop in spans])
+        weights = np.concatenate([self.weights[start:stop] for start, stop in spans])
+        return rows, weights, np.cumsum(stops - starts)
 
 
 def load(arrays: Arrays) -> LocalRidge:
