@@ -59,10 +59,11 @@ class Load:
     errors: ErrorLog
     note: Callable[[str], object]
     dry_run: bool = False
-    on_progress: Callable[[Tally, CsvSource], None] = lambda _tally, _source: None
+    on_progress: Callable[[int, CsvSource], None] = lambda _rows_read, _source: None
     songs: Tally = field(default_factory=Tally)
     interactions: Tally = field(default_factory=Tally)
     _song_ids: set[str] = field(default_factory=set)
+    _reading: CsvRows | None = None
 
     def load_songs(self, source: CsvSource) -> None:
         """Bring the catalogue up to a file. Raises UnreadableFile, TooManyErrors."""
@@ -97,13 +98,14 @@ class Load:
     ) -> None:
         if rows.ignored:
             self.note(f"{source.name}: columns ignored: {', '.join(map(printable, rows.ignored))}")
+        self._reading = rows
         for batch in _batches(items):
             with _interrupts_held():
                 with transaction.atomic():
                     merged = merge(batch)
                     transaction.set_rollback(self.dry_run)
                 tally.add(merged, rows.read)
-            self.on_progress(tally, source)
+            self.on_progress(rows.read, source)
             time.sleep(PAUSE_SECONDS)
 
     def _merge_songs(self, songs: Sequence[catalogue.SongRow]) -> Merged:
@@ -113,6 +115,8 @@ class Load:
 
     def _reject(self, tally: Tally, source: CsvSource, error: RowError) -> None:
         tally.rejected += 1
+        if self._reading and tally.rejected % BATCH_ROWS == 0:  # no batch may come for long
+            self.on_progress(self._reading.read, source)
         self.errors.add(source.name, error)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from recommendations.csv_rows import CsvSource, UnreadableFile, open_csv
-from recommendations.loading import Load, Tally, lean_process
+from recommendations.loading import Load, lean_process
 from recommendations.models import Song
 from recommendations.row_errors import ErrorLog, TooManyErrors
 
@@ -133,16 +133,17 @@ def _so_far(load: Load) -> str:
 
 
 @contextmanager
-def _bar(source: CsvSource) -> Iterator[Callable[[Tally, CsvSource], None]]:
+def _bar(source: CsvSource) -> Iterator[Callable[[int, CsvSource], None]]:
     """A progress bar over the bytes of a file, with rows a second; on a terminal only."""
     shape = "{desc}: {percentage:3.0f}% {bar} {elapsed}<{remaining}{postfix}"
     if source.size is None:
         shape = "{desc}: {elapsed}{postfix}"
-    with tqdm(desc=source.name, total=source.size, bar_format=shape, disable=None, delay=1) as bar:
+    name = Path(source.name).name
+    with tqdm(desc=name, total=source.size, bar_format=shape, disable=None, delay=0.5) as bar:
 
-        def advance(tally: Tally, source: CsvSource) -> None:
-            rate = tally.read / max(bar.format_dict["elapsed"], 0.001)
-            bar.set_postfix_str(f"{tally.read:,} rows, {rate:,.0f}/s", refresh=False)
+        def advance(rows_read: int, source: CsvSource) -> None:
+            rate = rows_read / max(bar.format_dict["elapsed"], 0.001)
+            bar.set_postfix_str(f"{rows_read:,} rows, {rate:,.0f}/s", refresh=False)
             bar.update(source.position() - bar.n)
 
         yield advance

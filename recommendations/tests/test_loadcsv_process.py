@@ -1,10 +1,13 @@
-"""A load that is killed or stopped, as a process of its own, on a database of its own."""
+"""loadcsv as a process of its own, on a database of its own: killed, stopped, and watched."""
 
 import os
+import pty
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +33,11 @@ class Site:
         }
         assert self.start("migrate", "-v0").wait() == 0
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, stderr: int = subprocess.PIPE) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, str(PROJECT / "manage.py"), *arguments],
             env=self._environment,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -100,3 +103,27 @@ def test_ctrl_c_keeps_whole_batches_and_says_so(tmp_path: Path, load: list[str])
     assert process.returncode == 130
     assert f"100 songs and {site.count():,} interactions written until then are kept" in said
     assert "Traceback" not in said
+
+
+def read_all(terminal: int) -> str:
+    """What is written to a terminal until nobody has it open."""
+    said = b""
+    try:
+        while part := os.read(terminal, 4_096):
+            said += part
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    return said.decode()
+
+
+def test_a_terminal_sees_how_far_a_load_is_how_fast_and_until_when(
+    tmp_path: Path, load: list[str]
+) -> None:
+    watching, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (30, 120))
+    process = Site(tmp_path / "watched").start(*load, stderr=terminal)
+    os.close(terminal)
+
+    said = read_all(watching)
+    assert process.wait() == 0
+    assert re.search(r"interactions.csv: +\d+% .*\d\d:\d\d<\d\d:\d\d, [\d,]+ rows, [\d,]+/s", said)
