@@ -1,4 +1,4 @@
-"""What must not get much worse: short runs of the benchmarks, each held to about a third of its figure.
+"""What must not get much worse: short runs of benchmarks, held to about a third of their figure.
 
     python -m benchmarks.gates
 
