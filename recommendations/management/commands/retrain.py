@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from recommendations.engine import algorithms
 from recommendations.engine.model import TrainingFailed
 from recommendations.retraining import Outcome, retrain
+from recommendations.training_bar import training_bar
 
 
 class Command(BaseCommand):
@@ -27,18 +28,16 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, algorithm: str | None, if_changed: bool, **options: Any) -> str:
-        progress = None if options["json"] else self._say
         try:
-            outcome = retrain(algorithm=algorithm, only_if_changed=if_changed, progress=progress)
+            with training_bar() as progress:
+                outcome = retrain(
+                    algorithm=algorithm, only_if_changed=if_changed, progress=progress
+                )
         except TrainingFailed as error:
             raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
         except OSError as error:
             raise CommandError(f"the model could not be stored: {error}") from error
         return as_json(outcome) if options["json"] else in_words(outcome)
-
-    def _say(self, what: str, done: float) -> None:
-        if done == 0.0:
-            self.stderr.write(what)
 
 
 def as_json(outcome: Outcome) -> str:
