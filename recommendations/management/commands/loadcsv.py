@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     # The checks of the settings bring in the web, Celery and the engine, 40 MB and a third of a
     # second, for nothing that a load uses; `manage.py check` and the servers run them.
-    requires_system_checks: ClassVar = []
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--songs", metavar="FILE", help="song_id,title,artist,genre")
