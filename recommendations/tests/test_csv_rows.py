@@ -155,3 +155,9 @@ def test_a_gzip_file_cut_short_gives_what_it_has_and_then_says_so(tmp_path: Path
             got.extend(reader)
     assert len(got) > 10_000
     assert not refused
+
+
+def test_a_nul_byte_is_left_to_the_value_that_holds_it(tmp_path: Path) -> None:
+    good, bad = read(tmp_path, b"a,b\n1,x\0y\n3,4\n")
+
+    assert (good, bad) == ([(2, ("1", "x\0y")), (3, ("3", "4"))], [])
