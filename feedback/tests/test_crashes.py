@@ -131,6 +131,18 @@ def test_a_consumer_that_was_killed_is_back_at_once(
     assert seconds < (12 if transport == "kafka" else 5)
 
 
+@pytest.mark.usefixtures("_songs")
+def test_two_consumers_of_the_same_outbox_apply_everything_once(
+    journal: Journal, started: list[Running]
+) -> None:
+    started += [Running("consume_likes"), Running("consume_likes")]
+    journal.say(6_000)
+
+    wait_for(journal.all_applied, 30, "both consumers")
+
+    journal.check()
+
+
 def test_sigterm_ends_a_consumer_in_order(transport: str, journal: Journal) -> None:
     consumer = Running("consume_likes")
     journal.say(50)
