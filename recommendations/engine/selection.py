@@ -5,7 +5,7 @@ what was held back. The live model's procedure takes part in the same way.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recommendations.engine import algorithms
 from recommendations.engine.interactions import Interactions
@@ -63,7 +63,7 @@ def choose(
     popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True)
     if trials.askable:
         # Before the candidates, so that it is sure to be compared; they may start from it too.
-        reference = trials.run(live) if live is not None else None
+        reference = trials.run(_completed(live)) if live is not None else None
         for name in AXES:
             if algorithm in (AUTO, name):
                 named = algorithm != AUTO
@@ -121,6 +121,11 @@ def _unasked(
 
 def _defaults_of(algorithm: str, seed: int) -> Recipe:
     return Recipe(algorithm, algorithms.defaults(algorithm), seed)
+
+
+def _completed(recipe: Recipe) -> Recipe:
+    """The recipe with every parameter: one that was recorded before a parameter came lacks it."""
+    return replace(recipe, parameters=algorithms.defaults(recipe.algorithm) | recipe.parameters)
 
 
 def _figure(trial: Trial, *, name: bool = True) -> str:
