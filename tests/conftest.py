@@ -12,7 +12,7 @@ import pytest
 from conftest import require
 from tests import postgres
 from tests.installation import ROOT, Installation
-from tests.kafka.broker import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from musicrec.supervision import Child, Supervisor
-from tests.kafka.broker import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE_SECONDS = 60.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.installation import ROOT, Installation, Web
-from tests.kafka.broker import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from access import listener_tokens
 from access.throttles import CallerThrottle
 from conftest import require
 from musicrec.caches import cache_settings
-from tests.installation import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import IO, Final
 
+from tests.ports import free_port
+
 START: Final = Path(__file__).parent / "start-kafka"
 # The first start ever fetches 43 MB of jars.
 START_SECONDS: Final = 180.0
@@ -80,10 +82,3 @@ class Broker:
         except OSError:
             return False
         return True
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
