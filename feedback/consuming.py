@@ -16,8 +16,9 @@ from feedback.presence import Presence
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
-# Between full batches: without it a long backlog keeps API writers from SQLite for seconds.
-BREATH_SECONDS: Final = 0.002
+# Between full batches on SQLite, whose waiting writers look only now and then whether it is free:
+# without it a long backlog keeps them out for seconds.
+BREATH_SECONDS: Final = 0.005
 RETRY_SECONDS: Final = 0.5
 
 
@@ -71,6 +72,6 @@ def _next_batch(log: Log) -> Tally:
         log.rewind()
         return Tally()
     log.committed()
-    if len(batch.records) == BATCH_SIZE:
+    if len(batch.records) >= BATCH_SIZE and connection.vendor == "sqlite":
         time.sleep(BREATH_SECONDS)
     return tally

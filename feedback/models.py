@@ -38,6 +38,7 @@ class OutboxEvent(models.Model):
             models.Index(
                 fields=["seq"], name="outbox_to_apply", condition=Q(applied_at__isnull=True)
             ),
+            models.Index(fields=["user_id"], name="outbox_user"),
         ]
 
     def __str__(self) -> str:
@@ -146,6 +147,8 @@ class DeadLetter(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["state", "reason", "-id"], name="dead_letter_listing"),
+            models.Index(fields=["user_id"], name="dead_letter_user"),
+            models.Index(fields=["song_id"], name="dead_letter_song"),
             models.Index(
                 fields=["song_id"],
                 name="dead_letter_waiting",

@@ -121,6 +121,12 @@ def test_lists_ask_few_questions_whatever_the_table_holds(
     for address in (f"{ADMIN}?state__exact=open&q=u", "/admin/feedback/outboxevent/?q=u"):
         with django_assert_max_num_queries(6):
             assert staff.get(address).status_code == 200
-    seq = OutboxEvent.objects.get().seq
+    event = OutboxEvent.objects.get()
+    assert (
+        f"/{event.seq}/"
+        in staff.get(f"/admin/feedback/outboxevent/?q={event.event_id}").content.decode()
+    )
+    assert f"/{event.seq}/" not in staff.get("/admin/feedback/outboxevent/?q=v").content.decode()
+    seq = event.seq
     page = staff.get(f"/admin/feedback/outboxevent/{seq}/change/").content.decode()
     assert "&quot;action&quot;:&quot;like&quot;" in page
