@@ -18,9 +18,10 @@ from django.db import connection
 from access import listener_tokens, login_links
 from musicrec.supervision import Supervisor
 from recommendations import retraining
-from recommendations.models import Interaction, Listener, ModelVersion, Song
+from recommendations.models import Interaction, Listener, Song
 
 FIXTURES = Path(settings.BASE_DIR) / "fixtures"
+MANAGE = (sys.executable, str(Path(settings.BASE_DIR) / "manage.py"))
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -73,17 +74,25 @@ def prepare(say: Callable[[str], None]) -> None:
     connection.close()
 
 
-def train_first_model(say: Callable[[str], None]) -> None:
-    """Train where there is no model; the children come up meanwhile."""
-    if not ModelVersion.objects.filter(is_live=True).exists():
-        say("training the first model")
-        retraining.retrain()
+def train_first_model(
+    supervisor: Supervisor, say: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    """Train where there is no model, in a child of its own, so that it can be stopped.
+
+    Raises ChildEnded when the training, or another child meanwhile, fails.
+    """
+    if retraining.live_version() is not None:
+        return
+    say("training the first model")
+    trainer = supervisor.start("training", [*MANAGE, "retrain"], os.environ, lasting=False)
+    while trainer.process.poll() is None and not stopped():
+        supervisor.check()
+        time.sleep(POLL_SECONDS)
+    supervisor.check()
 
 
-def start(supervisor: Supervisor, address: Address) -> None:
-    """Start web, the worker with beat, the likes consumer and, with Kafka, the relay."""
-    environment = os.environ | demo_settings(address)
-    manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
+def start_web(supervisor: Supervisor, address: Address) -> None:
+    """Start the web process, last of all: what answers first answers with a model."""
     supervisor.start(
         "web",
         [
@@ -92,11 +101,16 @@ def start(supervisor: Supervisor, address: Address) -> None:
             *("--blocking-threads", "4", "--no-ws", "--log-level", "warning"),
             "musicrec.wsgi:application",
         ],
-        environment,
+        os.environ | demo_settings(address),
     )
-    supervisor.start("consumer", [*manage, "consume_likes"], environment)
+
+
+def start_workers(supervisor: Supervisor, address: Address) -> None:
+    """Start the worker with beat, the likes consumer and, with Kafka, the relay."""
+    environment = os.environ | demo_settings(address)
+    supervisor.start("consumer", [*MANAGE, "consume_likes"], environment)
     if settings.KAFKA_BOOTSTRAP_SERVERS:
-        supervisor.start("relay", [*manage, "relay_likes"], environment)
+        supervisor.start("relay", [*MANAGE, "relay_likes"], environment)
     supervisor.start(
         "worker",
         [

@@ -25,6 +25,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    lasting: bool = True
 
     def last_words(self) -> str:
         """The last lines of its log."""
@@ -40,8 +41,18 @@ class Supervisor:
         self._log_dir.mkdir(parents=True, exist_ok=True)
         self._children: list[Child] = []
 
-    def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
-        """Start a child with its output in a log of its own."""
+    def start(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        lasting: bool = True,
+    ) -> Child:
+        """Start a child with its output in a log of its own.
+
+        lasting: it is to run until it is stopped; one that is not may end with exit code 0.
+        """
         log = self._log_dir / f"{name}.log"
         with log.open("wb") as out:
             # A session of its own: Ctrl-C reaches the supervisor alone, which ends them in order.
@@ -54,15 +65,15 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, lasting)
         self._children.append(child)
         return child
 
     def check(self) -> None:
-        """Raise ChildEnded if any child has ended."""
+        """Raise ChildEnded if any child has ended that should not, or with an error."""
         for child in self._children:
             code = child.process.poll()
-            if code is not None:
+            if code is not None and (child.lasting or code != 0):
                 raise ChildEnded(
                     f"{child.name} ended with exit code {code}; the end of {child.log}:\n"
                     f"{child.last_words()}"

@@ -137,3 +137,40 @@ def test_a_child_that_dies_ends_demo_with_its_error(here: Installation) -> None:
 
     assert demo.process.wait(20) == 1
     assert "consumer ended with exit code -9" in said(here)
+
+
+def test_ctrl_c_in_the_first_training_ends_everything_at_once(here: Installation) -> None:
+    demo = here.start("demo", "demo", "--no-browser", "--port", str(free_port()))
+    here.wait_for(lambda: "training the first model" in said(here), "the training to begin")
+    here.wait_for(lambda: (here.folder / "log" / "training.log").exists(), "the trainer")
+    demo.process.send_signal(signal.SIGINT)
+
+    assert demo.process.wait(8) == 0
+
+
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--port", "x")])
+def test_a_port_that_cannot_be_is_a_usage_error(
+    here: Installation, arguments: tuple[str, str]
+) -> None:
+    assert run_demo(here, *arguments).returncode == 2
+
+
+def test_a_setting_that_makes_no_sense_is_named_at_once(
+    installations: Callable[..., Installation],
+) -> None:
+    done = run_demo(installations(MODEL_ALGORITHM="magic"))
+
+    assert done.returncode == 1
+    assert "MODEL_ALGORITHM" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_on_a_database_that_is_not_prepared_say_what_to_do(here: Installation) -> None:
+    for arguments in (["retrain"], ["recommend", "101"], ["models"], ["consume_likes", "--once"]):
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(
+            command, env=here.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].endswith("run manage.py migrate first"), arguments
+        assert "Traceback" not in done.stderr

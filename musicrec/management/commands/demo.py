@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import webbrowser
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feedback.stopping import stop_on_signals
+from musicrec.checks import refuse_errors
 from musicrec.demonstration import (
     LOOPBACK,
     Address,
     CannotStart,
     introduction,
     prepare,
-    start,
+    start_web,
+    start_workers,
     train_first_model,
     wait_until_ready,
 )
@@ -31,15 +34,16 @@ class Command(BaseCommand):
         "Prepare and run everything here: database, songs, model, web, worker, consumer. "
         "Example: manage.py demo --port 8080 --no-browser"
     )
-    # The database is prepared here; a check of it before that would only be in the way.
+    # Django's own checks take half a second; those of the settings are asked for below.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+        parser.add_argument("--port", type=port_number, default=8000, help="port to use (8000)")
         parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
     def handle(self, *, host: str, port: int, no_browser: bool, **options: Any) -> None:
+        refuse_errors()
         began = time.monotonic()
         address = Address(host, port)
         supervisor = Supervisor(Path(settings.STATE_DIR) / "log")
@@ -47,9 +51,10 @@ class Command(BaseCommand):
             try:
                 address.check_free()
                 prepare(self._say)
-                self._say("starting web, consumer and worker")
-                start(supervisor, address)
-                train_first_model(self._say)
+                self._say("starting consumer, worker and web")
+                start_workers(supervisor, address)
+                train_first_model(supervisor, self._say, should_stop)
+                start_web(supervisor, address)
                 if wait_until_ready(supervisor, address, should_stop):
                     self.stdout.write(introduction(address, time.monotonic() - began))
                     self._say(f"Logs are in {settings.STATE_DIR / 'log'}. Ctrl-C ends everything.")
@@ -66,6 +71,14 @@ class Command(BaseCommand):
 
     def _say(self, message: str) -> None:
         self.stderr.write(message)
+
+
+def port_number(text: str) -> int:
+    """A port of the command line."""
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise ArgumentTypeError("a port is a number from 1 to 65535")
+    return port
 
 
 def has_desktop() -> bool:
