@@ -95,6 +95,12 @@ def remove(version: str) -> None:
     shutil.rmtree(Path(settings.MODEL_DIR) / version, ignore_errors=True)
 
 
+def sweep() -> None:
+    """Remove what writers that died left behind. Only for who holds the right to write."""
+    for aside in Path(settings.MODEL_DIR).glob(".*-*"):
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def _prefixed(part: str, arrays: Arrays) -> Arrays:
     return {f"{part}.{name}": array for name, array in arrays.items()}
 

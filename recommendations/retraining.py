@@ -12,7 +12,7 @@ from django.utils import timezone
 from recommendations import model_store, snapshot
 from recommendations.engine import algorithms, selection
 from recommendations.engine.model import Progress, Recipe
-from recommendations.leases import LeaseTaken, free_if_holder_died, lease
+from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
 
@@ -44,13 +44,15 @@ def retrain(
     """
     free_if_holder_died(LEASE)
     try:
-        with lease(LEASE, ttl_seconds=settings.TRAINING_LEASE_SECONDS):
-            return _retrain(algorithm, only_if_changed, progress or _silent)
+        with lease(LEASE, ttl_seconds=settings.TRAINING_LEASE_SECONDS) as hold:
+            return _retrain(algorithm, only_if_changed, hold, progress or _silent)
     except LeaseTaken:
         return Outcome("skipped", "another process is training now")
 
 
-def _retrain(algorithm: str | None, only_if_changed: bool, progress: Progress) -> Outcome:
+def _retrain(
+    algorithm: str | None, only_if_changed: bool, hold: Hold, progress: Progress
+) -> Outcome:
     """Train, holding the lease."""
     if only_if_changed and not data_changed():
         return Outcome("unchanged", "no song and no profile changed since the last training")
@@ -58,14 +60,17 @@ def _retrain(algorithm: str | None, only_if_changed: bool, progress: Progress) -
     TrainingRun.objects.filter(status=TrainingRun.Status.RUNNING).update(
         status=TrainingRun.Status.FAILED, reason="the process ended before the training did"
     )
-    return _record(algorithm or settings.MODEL_ALGORITHM, progress)
+    model_store.sweep()
+    return _record(algorithm or settings.MODEL_ALGORITHM, hold, progress)
 
 
 def data_changed() -> bool:
-    """Whether songs or profiles differ from what the last finished training saw."""
+    """Whether songs, profiles or the algorithm asked for differ from the last finished training."""
     finished = [TrainingRun.Status.LIVE, TrainingRun.Status.REFUSED]
     last = TrainingRun.objects.filter(status__in=finished).order_by("-pk").first()
-    return last is None or last.watermark != snapshot.current_watermark()
+    if last is None or last.metrics.get("asked_for") != settings.MODEL_ALGORITHM:
+        return True
+    return bool(last.watermark != snapshot.current_watermark())
 
 
 def activate(version: str) -> None:
@@ -84,18 +89,18 @@ def live_version() -> ModelVersion | None:
     return ModelVersion.objects.filter(is_live=True).select_related("training_run").first()
 
 
-def _record(algorithm: str, progress: Progress) -> Outcome:
+def _record(algorithm: str, hold: Hold, progress: Progress) -> Outcome:
     """Train with a training run that says how it went, also when it fails."""
     run = TrainingRun.objects.create(started_at=timezone.now())
     try:
-        outcome = _train(run, algorithm, progress)
+        outcome = _train(run, algorithm, hold, progress)
     except BaseException as error:
         _finish(run, TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}")
         raise
     return outcome
 
 
-def _train(run: TrainingRun, algorithm: str, progress: Progress) -> Outcome:
+def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     data = snapshot.take()
     live = live_version()
@@ -105,13 +110,13 @@ def _train(run: TrainingRun, algorithm: str, progress: Progress) -> Outcome:
         algorithm=algorithm,
         budget_seconds=settings.TRAINING_BUDGET_SECONDS,
         live=_recipe_of(live),
-        pinned=settings.MODEL_ALGORITHM != selection.AUTO,
+        pinned=algorithm == settings.MODEL_ALGORITHM,
         progress=progress,
     )
     progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
     model = algorithms.fit(choice.recipe, data.interactions, progress)
     version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
-    metrics = _metrics(choice)
+    metrics = {"asked_for": algorithm, **_metrics(choice)}
     progress("publishing", 0.0)
     model_store.publish(
         version,
@@ -124,21 +129,25 @@ def _train(run: TrainingRun, algorithm: str, progress: Progress) -> Outcome:
     )
     run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
     run.metrics, run.watermark = metrics, data.watermark
-    status = TrainingRun.Status.LIVE if choice.promote else TrainingRun.Status.REFUSED
+    promote, reason = choice.promote, choice.reason
+    if not hold.valid:
+        # Another process may have trained on newer data meanwhile, and made that live.
+        promote, reason = False, f"{reason}; the lease ran out before it was published"
+    status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
     with transaction.atomic():
-        _finish(run, status, choice.reason)
+        _finish(run, status, reason)
         ModelVersion.objects.create(
             version=version,
             training_run=run,
             algorithm=run.algorithm,
             created_at=timezone.now(),
         )
-        if choice.promote:
+        if promote:
             _make_live(version)
     _prune()
     return Outcome(
         status=str(status),
-        reason=choice.reason,
+        reason=reason,
         version=version,
         algorithm=run.algorithm,
         parameters=run.parameters,
@@ -174,9 +183,17 @@ def _finish(run: TrainingRun, status: TrainingRun.Status, reason: str) -> None:
 
 
 def _make_live(version: str) -> None:
-    """Switch the one live mark, inside the caller's transaction."""
+    """Switch the one live mark, inside the caller's transaction.
+
+    Raises ModelVersion.DoesNotExist where the version was cleared away meanwhile; the caller's
+    transaction then leaves the mark where it was.
+    """
+    # Locked in one order, so that of two switches at once the second waits for the first.
+    list(ModelVersion.objects.select_for_update().order_by("pk"))
     ModelVersion.objects.filter(is_live=True).exclude(version=version).update(is_live=False)
-    ModelVersion.objects.filter(version=version).update(is_live=True, activated_at=timezone.now())
+    found = ModelVersion.objects.filter(version=version)
+    if not found.update(is_live=True, activated_at=timezone.now()):
+        raise ModelVersion.DoesNotExist(version)
 
 
 def _prune() -> None:

@@ -1,5 +1,6 @@
 """All songs and judgements as they stood at one moment, in the engine's arrays."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,16 +27,14 @@ class Snapshot:
 
     songs: list[tuple[str, str, str]]
     interactions: Interactions
-    watermark: dict[str, int]
+    watermark: dict[str, int | str]
 
 
 def take() -> Snapshot:
     """Read everything in one read transaction, which keeps no writer waiting."""
     with _one_moment() as cursor:
-        watermark = _watermark(cursor)
-        cursor.execute("SELECT song_id, artist, genre FROM song ORDER BY song_id")
-        # Sorted once more here: a server database may order text by its own collation.
-        songs = sorted(cursor.fetchall())
+        songs = _songs(cursor)
+        watermark = _watermark(cursor, songs)
         interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
     popular_first = np.argsort(-interactions.like_counts, kind="stable")
     return Snapshot(
@@ -45,23 +44,29 @@ def take() -> Snapshot:
     )
 
 
-def current_watermark() -> dict[str, int]:
+def current_watermark() -> dict[str, int | str]:
     """The watermark of the data as they stand now."""
     with _one_moment() as cursor:
-        return _watermark(cursor)
+        return _watermark(cursor, _songs(cursor))
 
 
-def _watermark(cursor: CursorWrapper) -> dict[str, int]:
+def _songs(cursor: CursorWrapper) -> list[tuple[str, str, str]]:
+    cursor.execute("SELECT song_id, artist, genre FROM song")
+    # Sorted here: a server database may order text by its own collation.
+    return sorted(cursor.fetchall())
+
+
+def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict[str, int | str]:
     # Revisions only grow, by one with each applied change: their sum moves whenever a profile does.
     cursor.execute("SELECT COALESCE(SUM(revision), 0), COUNT(*) FROM listener")
     changes, listeners = cursor.fetchone()
-    cursor.execute("SELECT COUNT(*), COALESCE(MAX(id), 0) FROM song")
-    songs, last_song = cursor.fetchone()
+    # Artists and genres too: the filters of a model are those of its training.
+    digest = hashlib.blake2b(repr(songs).encode("utf-8", "surrogatepass"), digest_size=16)
     return {
         "profile_changes": int(changes),
         "listeners": listeners,
-        "songs": songs,
-        "last_song": last_song,
+        "songs": len(songs),
+        "catalogue": digest.hexdigest(),
     }
 
 

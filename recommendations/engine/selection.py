@@ -93,7 +93,10 @@ def _verdict(
     popularity = trials.done[0]
     if best is None:
         left_out = next(each for each in trials.done if each.recipe.algorithm == algorithm)
-        return popularity, True, f"{algorithm} was left out ({left_out.left_out}): popularity"
+        reason = f"{algorithm} was left out ({left_out.left_out}): popularity"
+        if reference and reference.measured and reference.score > popularity.score:
+            return popularity, False, f"{reason}, and the live {_figure(reference)}"
+        return popularity, True, reason
     scored = f"{_figure(best)}, popularity {_figure(popularity, name=False)}"
     if reference is None:
         return best, True, scored

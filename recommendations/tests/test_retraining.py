@@ -1,15 +1,18 @@
 """A retraining, from the database to the live version."""
 
 import json
+from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations import model_store, retraining
-from recommendations.leases import lease
-from recommendations.models import Lease, ModelVersion, TrainingRun
+from recommendations.engine import selection
+from recommendations.leases import Hold, lease
+from recommendations.models import Lease, ModelVersion, Song, TrainingRun
 from recommendations.retraining import retrain
 from recommendations.serving import Wanted, recommend_for
 from recommendations.tests import casts
@@ -95,21 +98,103 @@ def test_data_with_nothing_to_learn_from_still_give_a_model(db: None, songs: boo
     assert recommend_for("1", Wanted())["strategy"] == "popular"
 
 
-def test_old_versions_are_cleared_away_but_never_the_live_one(town: None) -> None:
+def test_old_versions_are_cleared_away_but_never_the_live_one(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = retrain().version
-    assert first is not None
-    versions = [first]
+    refuse_all(monkeypatch)
     for _ in range(retraining.KEPT_VERSIONS + 1):
-        ModelVersion.objects.update(is_live=False)
-        ModelVersion.objects.filter(version=first).update(is_live=True)
-        versions.append(retrain().version or "")
+        assert retrain().status == "refused"
 
     kept = set(ModelVersion.objects.values_list("version", flat=True))
-    assert versions[-1] in kept
-    assert ModelVersion.objects.filter(is_live=True).exists()
+    assert first in kept
+    assert len(kept) == retraining.KEPT_VERSIONS + 1
     for version in kept:
         model_store.load(version)
-    assert len(kept) <= retraining.KEPT_VERSIONS + 1
+
+
+def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no challenger pass, whatever it scores."""
+    choose = selection.choose
+
+    def refusing(*args: Any, **kwargs: Any) -> selection.Choice:
+        return replace(choose(*args, **kwargs), promote=False)
+
+    monkeypatch.setattr(selection, "choose", refusing)
+
+
+def test_a_version_that_was_cleared_away_meanwhile_leaves_the_live_one_live(
+    live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    casts.publish("v2", live=False)
+
+    def cleared(version: str) -> None:
+        ModelVersion.objects.filter(version=version).delete()
+
+    monkeypatch.setattr(model_store, "load", cleared)
+    with pytest.raises(ModelVersion.DoesNotExist):
+        retraining.activate("v2")
+    assert ModelVersion.objects.get(is_live=True).version == live
+
+
+def test_a_trainer_that_lost_its_lease_publishes_but_does_not_go_live(
+    live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = selection.choose
+
+    def slow(*args: Any, **kwargs: Any) -> selection.Choice:
+        monkeypatch.setattr(Hold, "valid", False)
+        return choose(*args, **kwargs)
+
+    monkeypatch.setattr(selection, "choose", slow)
+    outcome = retrain()
+
+    assert (outcome.status, "lease ran out" in outcome.reason) == ("refused", True)
+    assert ModelVersion.objects.get(is_live=True).version == live
+
+
+def test_a_corrected_genre_and_another_algorithm_are_changes(town: None, settings: Any) -> None:
+    retrain()
+    Song.objects.filter(song_id="r1").update(genre="Folk")
+    assert retrain(only_if_changed=True).version is not None
+    assert retrain(only_if_changed=True).status == "unchanged"
+
+    settings.MODEL_ALGORITHM = "svd"
+    assert retrain(only_if_changed=True).algorithm == "svd"
+
+
+def test_an_algorithm_asked_for_by_hand_is_refused_where_the_live_one_does_better(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = retrain(algorithm="local_ridge")
+
+    outcome = retrain(algorithm="popularity")
+
+    assert outcome.status == "refused"
+    assert ModelVersion.objects.get(is_live=True).version == live.version
+
+
+def test_what_a_killed_trainer_left_in_the_store_is_swept_away(town: None, model_dir: Path) -> None:
+    (model_dir / ".20260101T000000-1-abc").mkdir(parents=True)
+
+    outcome = retrain()
+
+    assert [path.name for path in model_dir.iterdir()] == [outcome.version]
+
+
+def test_ctrl_c_ends_a_training_in_one_line(
+    live: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(selection, "choose", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        call_command("retrain")
+
+    assert ended.value.code == 130
+    assert "the live model serves on" in capsys.readouterr().err
+    assert TrainingRun.objects.latest("pk").status == TrainingRun.Status.FAILED
 
 
 def test_an_older_version_can_be_made_live_again(town: None) -> None:

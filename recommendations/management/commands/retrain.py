@@ -1,6 +1,7 @@
 """manage.py retrain: train a model from the present profiles and publish it."""
 
 import json
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -8,8 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.engine import algorithms
 from recommendations.engine.model import TrainingFailed
+from recommendations.model_store import BrokenArtifact
 from recommendations.retraining import Outcome, retrain
 from recommendations.training_bar import training_bar
+
+# As shells count a process that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -35,6 +40,11 @@ class Command(BaseCommand):
                 )
         except TrainingFailed as error:
             raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
+        except KeyboardInterrupt:
+            self.stderr.write("stopped: nothing was published, the live model serves on")
+            sys.exit(INTERRUPTED)
+        except BrokenArtifact as error:
+            raise CommandError(f"what was written does not read back: {error}") from error
         except OSError as error:
             raise CommandError(f"the model could not be stored: {error}") from error
         return as_json(outcome) if options["json"] else in_words(outcome)

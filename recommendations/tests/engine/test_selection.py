@@ -218,3 +218,29 @@ def test_metrics_are_plain_numbers(world: Interactions) -> None:
     choice = choose(world, algorithm="popularity", budget_seconds=ENOUGH)
 
     assert all(type(value) is float and np.isfinite(value) for value in choice.metrics.values())
+
+
+def test_a_pinned_algorithm_that_fails_does_not_put_popularity_in_the_place_of_a_better_model(
+    world: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Recipe("local_ridge", algorithms.defaults("local_ridge"))
+    fit = algorithms.fit
+
+    def failing(recipe: Recipe, *args: object) -> object:
+        if recipe.algorithm == "svd":
+            raise TrainingFailed("it diverged")
+        return fit(recipe, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("recommendations.engine.selection.AXES", SVD_AXES)
+    monkeypatch.setattr(algorithms, "fit", failing)
+    choice = choose(world, algorithm="svd", budget_seconds=ENOUGH, live=live)
+
+    assert not choice.promote
+    assert "it diverged" in choice.reason
+    assert "live local_ridge" in choice.reason
+
+
+def test_a_live_recipe_from_before_a_parameter_came_takes_part(world: Interactions) -> None:
+    choice = choose(world, budget_seconds=ENOUGH, live=Recipe("local_ridge", {"ridge": 3.0}))
+
+    assert choice.live_metrics is not None
