@@ -1,9 +1,12 @@
 """The most liked songs, counted in the profiles, for as long as no model can say so."""
 
+import logging
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from django.core.cache import cache
 from django.db import connection
+from redis.exceptions import RedisError
 
 from recommendations.catalogue_reading import SongInfo, songs_by_id
 from recommendations.song_index import fold, genres_of
@@ -11,6 +14,11 @@ from recommendations.song_index import fold, genres_of
 COUNTED_SONGS = 1_000
 CACHE_SECONDS = 60
 CACHE_KEY = "popular-songs"
+CACHE_AWAY = (RedisError, OSError)
+
+Counted = list[tuple[str, float]]
+
+log = logging.getLogger(__name__)
 
 
 def without_model(
@@ -31,16 +39,25 @@ def _fits(song: SongInfo, genre: str | None, artist: str | None) -> bool:
     return artist is None or fold(artist) == fold(song["artist"])
 
 
-def _counted() -> list[tuple[str, float]]:
-    """The most liked songs, then others of the catalogue; counted at most once in a while."""
-    found: list[tuple[str, float]] | None = cache.get(CACHE_KEY)
+def _counted() -> Counted:
+    """The most liked songs, then others of the catalogue; counted at most once in a while.
+
+    Where the cache is away each request counts for itself: slower, and still an answer.
+    """
+    try:
+        found: Counted | None = cache.get(CACHE_KEY)
+    except CACHE_AWAY as error:
+        log.warning("popular songs are counted anew, the cache is away: %s", error)
+        return _count()
     if found is None:
         found = _count()
-        cache.set(CACHE_KEY, found, CACHE_SECONDS)
+        # The cache may go away between the two as well; the list is good all the same.
+        with suppress(*CACHE_AWAY):
+            cache.set(CACHE_KEY, found, CACHE_SECONDS)
     return found
 
 
-def _count() -> list[tuple[str, float]]:
+def _count() -> Counted:
     with connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM listener")
         listeners = max(1, cursor.fetchone()[0])
