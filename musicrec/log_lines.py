@@ -14,6 +14,7 @@ from typing import Any, Final
 from musicrec import request_ids
 
 _CREDENTIAL: Final = re.compile(r"(mrs_[0-9a-f]{12}_|mrl_|[Bb]earer\s+)[A-Za-z0-9_.~+/=-]{8,}")
+_LOGIN_LINK: Final = re.compile(r"(/login/)[^\s'\"?]+")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -35,7 +36,7 @@ class OneLine(logging.Formatter):
 
 def redacted(text: str) -> str:
     """The text with credentials cut to what is public of them."""
-    return _CREDENTIAL.sub(r"\1…", text)
+    return _LOGIN_LINK.sub(r"\1…", _CREDENTIAL.sub(r"\1…", text))
 
 
 def escaped(text: str) -> str:

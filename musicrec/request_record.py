@@ -58,8 +58,10 @@ def _finish(request: WSGIRequest, response: HttpResponseBase, request_id: str) -
 def _record(request: WSGIRequest, status: int, seconds: float) -> None:
     match = request.resolver_match
     route = "/" + match.route if match is not None else "(none)"
-    # The one address that lets somebody in is told by its pattern.
-    address = route if route.startswith(LOGIN_LINKS) else request.path_info
+    # By its address, not by its route: a wrong Host or a redirection to https is answered before
+    # there is a route, and the link stays good.
+    before, login, link = request.path_info.partition(LOGIN_LINKS)
+    address = f"{before}{login}…" if link else request.path_info
     metrics.requests.observe(request.method or "", route, status, seconds)
     if status >= 500 or (status >= 400 and log.isEnabledFor(logging.INFO)) or settings.LOG_REQUESTS:
         level = logging.ERROR if status >= 500 else logging.INFO

@@ -136,6 +136,31 @@ def test_credentials_are_cut_out_of_lines() -> None:
     assert secret not in formatted
 
 
+@pytest.mark.parametrize("before", ["", "/old"])
+def test_a_login_link_that_was_not_reached_is_not_told(
+    web: Client, settings: Settings, caplog: pytest.LogCaptureFixture, before: str
+) -> None:
+    settings.LOG_REQUESTS = True
+    link = f"{before}/login/MQ/c0ffee-0123456789abcdef"
+
+    with caplog.at_level(logging.INFO):
+        web.get(link, headers={"host": "evil.example"})
+        web.get(link)
+        settings.SECURE_SSL_REDIRECT = True
+        Client().get(link)
+
+    statuses = [r.getMessage().split()[-3] for r in caplog.records if r.name.endswith("requests")]
+    assert statuses == ["400", "404", "301"], caplog.text
+    assert "c0ffee" not in caplog.text
+
+
+def test_a_login_link_is_cut_out_of_lines_of_others() -> None:
+    said = line("Internal Server Error: %s", "/login/MQ/c0ffee-0123456789abcdef")
+
+    assert said.endswith("Internal Server Error: /login/…")
+    assert line("at %s", "/admin/login/ again").endswith("/admin/login/ again")
+
+
 def test_the_logging_settings_are_well_formed() -> None:
     import logging.config
 
