@@ -1,8 +1,10 @@
 """What stands in where no address is set: a SQLite file, a broker of files, a secret of our own."""
 
+import fcntl
 import os
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +63,35 @@ def secret_key_of(given: str, database_engine: str, state_dir: Path) -> str:
     if not database_engine.endswith("sqlite3"):
         sys.exit("SECRET_KEY is not set: with a server database every machine needs the same one")
     file = state_dir / "secret_key"
+    return _key_in(file) or _made_key(file)
+
+
+def _key_in(file: Path) -> str:
+    """The key that the file holds, "" where there is none."""
     try:
-        # O_EXCL: of two commands started at once, one makes the key and the other reads it.
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
         return file.read_text().strip()
-    key = secrets.token_urlsafe(50)
-    with os.fdopen(handle, "w") as out:
-        out.write(key)
-    return key
+    except FileNotFoundError:
+        return ""
+
+
+def _made_key(file: Path) -> str:
+    """Make the key. Processes that want one at the same time all get the same.
+
+    The lock is the folder's own and ends with the process. The file comes into its place whole, so
+    that nobody reads half a key; an empty one, left by a disk that was full, counts as none.
+    """
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if key := _key_in(file):
+            return key
+        key = secrets.token_urlsafe(50)
+        handle, name = tempfile.mkstemp(prefix="secret_key-", dir=file.parent)
+        with os.fdopen(handle, "w") as out:
+            out.write(key)
+            out.flush()
+            os.fsync(handle)
+        Path(name).replace(file)
+        return key
+    finally:
+        os.close(folder)
