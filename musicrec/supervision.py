@@ -1,11 +1,13 @@
 """Child processes that live and die together: one that ends takes the others with it."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,17 +82,24 @@ class Supervisor:
                 )
 
     def stop(self) -> None:
-        """Ask all children to end, the latest started first, and kill what does not within 10 s."""
-        for child in reversed(self._children):
-            if child.process.poll() is None:
+        """Ask all children to end, the latest started first, and kill what does not within 10 s.
+
+        What is killed is a child with all it started; of one that ended in order nothing is left.
+        """
+        children = [child for child in self._children if child.process.poll() != 0]
+        for child in reversed(children):
+            if child.process.returncode is None:
                 child.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        for child in self._children:
-            try:
+        for child in children:
+            with suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+        for child in children:
+            # Its session is its own, and so is its group: the workers of a web server or of Celery
+            # are in it, and would keep the port or the training after their leader's end.
+            with suppress(ProcessLookupError):
+                os.killpg(child.process.pid, signal.SIGKILL)
+            child.process.wait()
 
 
 def _die_with_parent() -> None:

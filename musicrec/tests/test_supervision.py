@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from musicrec import supervision
 from musicrec.supervision import ChildEnded, Supervisor
 
 DEADLINE_SECONDS = 10.0
@@ -22,6 +23,28 @@ def wait_for_end(supervisor: Supervisor) -> str:
         except ChildEnded as error:
             return str(error)
     pytest.fail("no child ended")
+
+
+def wait_for_text(file: Path, *, end: str) -> str:
+    """What a file holds once that ends as told."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not file.exists() or not (text := file.read_text()).endswith(end):
+        assert time.monotonic() < deadline, f"nothing was written to {file}"
+        time.sleep(0.01)
+    return text
+
+
+def wait_until_gone(pid: int) -> None:
+    """Return when the process has ended, even where nobody has taken its exit code yet."""
+    status, deadline = Path(f"/proc/{pid}/status"), time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            if "zombie" in status.read_text():
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.01)
 
 
 def python(code: str) -> list[str]:
@@ -50,6 +73,30 @@ def test_stopping_ends_every_child(tmp_path: Path) -> None:
     assert child.process.returncode == -signal.SIGTERM
 
 
+STUBBORN = (
+    "import pathlib, signal, subprocess, sys, time;"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN if {ignores} else signal.SIG_DFL);"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+    "pathlib.Path({file!r}).write_text(str(child.pid) + '.');"
+    "time.sleep(60)"
+)
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+def test_what_a_child_started_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignores: bool
+) -> None:
+    monkeypatch.setattr(supervision, "STOP_SECONDS", 0.3)
+    supervisor, file = Supervisor(tmp_path), tmp_path / "pid"
+    code = STUBBORN.format(ignores=ignores, file=str(file))
+    supervisor.start("stubborn", python(code), os.environ)
+    pid = int(wait_for_text(file, end=".").removesuffix("."))
+
+    supervisor.stop()
+
+    wait_until_gone(pid)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
@@ -64,6 +111,4 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     subprocess.run(python(code), cwd=Path(__file__).parents[2], check=False)
     pid = int(pid_file.read_text())
 
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
-        assert time.monotonic() < deadline, "the child outlived its supervisor"
+    wait_until_gone(pid)
