@@ -46,8 +46,15 @@ def name(values: Sequence[str]) -> str | None:
 
 
 def ids(values: Sequence[str]) -> tuple[str, ...]:
-    """Song ids, one a parameter or several by commas; an id with a comma stands for itself too."""
-    found = dict.fromkeys(part for value in values for part in (value, *value.split(",")) if part)
+    """Song ids, one a parameter or several by commas; an id with a comma stands for itself too.
+
+    A whole value that is too long for an id is a list and nothing else.
+    """
+    found: dict[str, None] = {}
+    for value in values:
+        if "," in value and len(value) <= LONGEST_ID:
+            found[value] = None
+        found.update(dict.fromkeys(part for part in value.split(",") if part))
     return checked_ids(list(found))
 
 

@@ -65,12 +65,27 @@ def test_an_unknown_user_gets_popular_songs_and_has_no_profile(live: str, servic
         ("limt=3", "limt"),
         ("genre=a%00b", "genre"),
         (f"exclude={'x' * 65}", "exclude"),
+        (f"exclude=r1,{'x' * 65}", "exclude"),
     ],
 )
 def test_a_wrong_parameter_is_named(live: str, service: Client, query: str, field: str) -> None:
     answer = get(service, f"/api/v1/users/rocker0/recommendations?{query}", status=400)
 
     assert field in str(answer["errors"])
+
+
+def test_songs_to_leave_out_are_listed_with_commas_however_long_the_list_is(
+    live: str, service: Client
+) -> None:
+    Song.objects.create(song_id="a,b", title="Comma", artist="A", genre="Rock")
+    casts.judge("fan", {"a,b": 1})
+    casts.publish("v2")
+    long_list = ",".join(["a,b", *casts.ROCK, *(f"no-such-song-{n}" for n in range(20))])
+    address = "/api/v1/users/nobody/recommendations?genre=rock&exclude="
+
+    assert get(service, address + long_list)["results"][0]["song"]["song_id"] == "a,b"
+    rest = get(service, f"{address}a,b&exclude={','.join(casts.ROCK)}")["results"]
+    assert rest == []
 
 
 def test_all_wrong_parameters_are_named_at_once(live: str, service: Client) -> None:
