@@ -7,11 +7,12 @@ a process. Whole minutes are counted, so two bursts may meet at a full minute.
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # DRF's views import their permissions and throttles
 
 WINDOW_SECONDS: Final = 60
 PAUSE_SECONDS: Final = 5.0
+# Stands in the environment of a request that has been counted.
+COUNTED: Final = "musicrec.counted"
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +43,51 @@ class CallerThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Count the request; False once the minute's share is used up."""
-        caller = caller_of(request)
+        return self.admit(caller_of(request), request.META)
+
+    def wait(self) -> float:
+        """Seconds until the next minute begins."""
+        return self.seconds_left()
+
+    @classmethod
+    def admit(cls, caller: Caller, meta: dict[str, Any]) -> bool:
+        """Count a request of this caller; False once the minute's share is used up.
+
+        meta: the request's WSGI environment, which is marked as counted.
+        """
         limit = limit_of(caller)
         if not limit:
             return True
-        now = self.clock()
+        meta[COUNTED] = True
+        now = cls.clock()
         if now < CallerThrottle._away_until:
             return True
         try:
-            count = _count(_key(caller, request, int(now) // WINDOW_SECONDS))
+            count = _count(_key(caller, meta, int(now) // WINDOW_SECONDS))
         except RedisError as error:
             CallerThrottle._away_until = now + PAUSE_SECONDS
             log.warning("no rate limits for %s s, the cache is away: %s", PAUSE_SECONDS, error)
             return True
         return count <= limit
 
-    def wait(self) -> float:
+    @classmethod
+    def seconds_left(cls) -> float:
         """Seconds until the next minute begins."""
-        return WINDOW_SECONDS - self.clock() % WINDOW_SECONDS
+        return WINDOW_SECONDS - cls.clock() % WINDOW_SECONDS
+
+
+def count_refusal(request: Request) -> Throttled | None:
+    """Count a request that was refused; what to answer instead once the share is used up.
+
+    DRF asks its throttles last: who shows no credential, a bad one, or one that does not permit
+    this is refused before, and could go on for ever. Counting refusals here costs others nothing.
+    """
+    caller = vars(request).get("_user")  # ``request.user`` would authenticate once more
+    if not isinstance(caller, Caller) or COUNTED in request.META:
+        return None
+    if CallerThrottle.admit(caller, request.META):
+        return None
+    return Throttled(wait=CallerThrottle.seconds_left())
 
 
 def limit_of(caller: Caller) -> int:
@@ -66,10 +96,10 @@ def limit_of(caller: Caller) -> int:
     return limits.get(caller.kind, 0)
 
 
-def _key(caller: Caller, request: Request, window: int) -> str:
+def _key(caller: Caller, meta: dict[str, Any], window: int) -> str:
     who = caller.name
     if not caller.is_authenticated:
-        who = client_address(request.META, settings.TRUSTED_PROXIES)
+        who = client_address(meta, settings.TRUSTED_PROXIES)
     # A digest: a user id may hold what a cache key must not, and may be long.
     digest = hashlib.blake2b(who.encode(errors="replace"), digest_size=12).hexdigest()
     return f"requests:{window}:{digest}"

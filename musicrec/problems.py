@@ -31,6 +31,7 @@ from rest_framework import exceptions
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
+from access.throttles import count_refusal
 from musicrec import request_ids
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -76,8 +77,9 @@ _SINGLE_ROUTES: Final = {"/api", "/recommend", "/like", "/healthz", "/readyz", "
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """DRF's EXCEPTION_HANDLER: what a view raised, as a problem. Never raises again."""
     set_rollback()
+    request = context.get("request")
     if isinstance(error, exceptions.APIException):
-        return _of_api_exception(error)
+        return _of_api_exception((request is not None and count_refusal(request)) or error)
     if isinstance(error, Http404):
         return _of_api_exception(exceptions.NotFound())
     if isinstance(error, PermissionDenied):
@@ -88,7 +90,6 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         return problem(413, "The body is too large.")
     if isinstance(error, SuspiciousOperation | BadRequest | UnreadablePostError):
         return problem(400, "The request is malformed.")
-    request = context.get("request")
     log.error("the request failed", exc_info=error)
     got_request_exception.send(sender=None, request=getattr(request, "_request", request))
     return failed()

@@ -70,6 +70,48 @@ def test_a_spoofed_address_gains_nothing(client: Client, settings: Settings) -> 
     assert statuses == [200, 200, 200, 429]
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("shown", [{}, {"authorization": "Bearer mrs_0123456789ab_" + "x" * 43}])
+def test_who_has_no_good_credential_is_counted_on_every_route(
+    client: Client, cast: Cast, shown: dict[str, str]
+) -> None:
+    addresses = [ANY, "/api/users/101", "/api/operators", ANY]
+
+    answers = [client.get(address, headers=shown) for address in addresses]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert answers[3]["Retry-After"] == "20"
+    assert answers[3].json()["code"] == "throttled"
+    assert client.get(ANY, headers={"authorization": cast.a}).status_code == 200
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_a_listener_may_not_counts_as_its_request(client: Client, cast: Cast) -> None:
+    addresses = ["/api/users/102", "/api/operators", ANY]
+
+    answers = [client.get(address, headers={"authorization": cast.a}) for address in addresses]
+
+    assert [answer.status_code for answer in answers] == [404, 403, 429]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_request_is_counted_once_also_where_its_view_refuses_it(
+    client: Client, cast: Cast
+) -> None:
+    def statuses() -> list[int]:
+        return [
+            client.post(
+                "/like",
+                {"user_id": "102"},
+                content_type="application/json",
+                headers={"authorization": cast.a},
+            ).status_code
+            for _ in range(3)
+        ]
+
+    assert statuses() == [404, 404, 429]
+
+
 def test_a_cache_that_is_away_lets_everyone_through_and_is_left_alone_for_a_while(
     client: Client, cast: Cast, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
