@@ -18,8 +18,8 @@ from feedback.models import AppliedEvent
 from pages.listing import home_of
 from pages.present_listener import become, leave, sign_in_with, visitor_of
 from recommendations.catalogue_reading import songs_by_id
+from recommendations.identifiers import LONGEST_ID, is_identifier
 
-LONGEST_ID = 64
 ACTIONS = ("like", "dislike", "unlike")
 # A like is kept when the outbox has it; the page waits a little so that it shows the effect too.
 EFFECT_SECONDS = 2.0
@@ -47,7 +47,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     user_id = request.POST.get("user_id", "").strip()
     if not visitor_of(request).may_choose:
         messages.error(request, "Only staff choose a listener; sign in with a token of yours.")
-    elif not 1 <= len(user_id) <= LONGEST_ID or not user_id.isprintable():
+    elif not is_identifier(user_id):
         messages.error(request, f"A user id has 1 to {LONGEST_ID} printable characters.")
     else:
         become(request, user_id)
@@ -77,12 +77,16 @@ def opinion(request: HttpRequest) -> HttpResponse:
     genre = request.POST.get("genre", "")
     if visitor.user_id is None:
         messages.error(request, "Choose a listener first.")
-    elif action not in ACTIONS or song_id not in songs_by_id([song_id]):
+    elif not _is_there(song_id) or action not in ACTIONS:
         messages.error(request, "There is no such song or action.")
     else:
         _give(request, visitor.user_id, song_id, action)
     query = f"?{urlencode({'genre': genre})}" if genre else ""
     return HttpResponseRedirect(reverse("home") + query)
+
+
+def _is_there(song_id: str) -> bool:
+    return is_identifier(song_id) and song_id in songs_by_id([song_id])
 
 
 def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> None:

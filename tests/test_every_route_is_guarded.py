@@ -24,21 +24,21 @@ Caller = Literal["anonymous", "a", "b", "service", "operator", "staff", "expired
 # What each route is guarded by. "own": who may act for the listener of the address, here "101",
 # whose token a holds. "any": any credential. "for all": who acts for every listener.
 GUARDS: Final[dict[str, Guard]] = {
-    "GET /api/v1/users/<str:user_id>/recommendations": "own",
+    "GET /api/v1/users/<id:user_id>/recommendations": "own",
     "POST /api/v1/recommendations": "any",
-    "GET /api/v1/users/<str:user_id>/likes": "own",
-    "GET /api/v1/users/<str:user_id>/similar-users": "for all",
+    "GET /api/v1/users/<id:user_id>/likes": "own",
+    "GET /api/v1/users/<id:user_id>/similar-users": "for all",
     "GET /api/v1/songs": "any",
     "GET /api/v1/songs/popular": "any",
-    "GET /api/v1/songs/<str:song_id>": "any",
-    "GET /api/v1/songs/<str:song_id>/similar": "any",
+    "GET /api/v1/songs/<id:song_id>": "any",
+    "GET /api/v1/songs/<id:song_id>/similar": "any",
     "GET /api/v1/models": "operators",
     "POST /api/v1/models/retrain": "operators",
-    "POST /api/v1/models/<str:version>/activate": "operators",
-    "PUT /api/v1/users/<str:user_id>/likes/<str:song_id>": "own",
-    "DELETE /api/v1/users/<str:user_id>/likes/<str:song_id>": "own",
+    "POST /api/v1/models/<id:version>/activate": "operators",
+    "PUT /api/v1/users/<id:user_id>/likes/<id:song_id>": "own",
+    "DELETE /api/v1/users/<id:user_id>/likes/<id:song_id>": "own",
     "POST /api/v1/feedback": "any",
-    "GET /recommend/<str:user_id>": "seed",
+    "GET /recommend/<id:user_id>": "seed",
     "POST /like": "seed",
     "GET /healthz": "open",
     "GET /readyz": "open",
@@ -71,9 +71,9 @@ CALLERS: Final[tuple[Caller, ...]] = (
     "expired",
 )
 IN_ADDRESS: Final = {
-    "<str:user_id>": "101",
-    "<str:song_id>": "1",
-    "<str:version>": "no-such-version",
+    "<id:user_id>": "101",
+    "<id:song_id>": "1",
+    "<id:version>": "no-such-version",
 }
 BODIES: Final[dict[str, Any]] = {
     "POST /like": {"user_id": "101", "song_id": "1"},
@@ -201,7 +201,7 @@ def test_a_route_lets_in_whom_it_should_and_nobody_else(route: Route, caller: Ca
 
     refusal = REFUSALS[guard].get(caller)
     if refusal is None:
-        missing = "<str:version>" in route.pattern
+        missing = "<id:version>" in route.pattern
         assert answer.status_code not in (401, 403, 405, 415, 429), answer.content
         assert answer.status_code < 500, answer.content
         assert missing or answer.status_code != 404, answer.content

@@ -3,9 +3,10 @@
 from django.urls import path
 
 from feedback.api.views import FeedbackView, LikeView, SeedLikeView
+from recommendations.api import addresses as addresses  # the <id:…> of routes
 
 urlpatterns = [
-    path("users/<str:user_id>/likes/<str:song_id>", LikeView.as_view(), name="like"),
+    path("users/<id:user_id>/likes/<id:song_id>", LikeView.as_view(), name="like"),
     path("feedback", FeedbackView.as_view(), name="feedback"),
 ]
 

@@ -95,10 +95,13 @@ def test_a_bad_body_names_every_wrong_field(call: Any, body: Any, fields: set[st
     assert kept() == []
 
 
-def test_a_user_id_that_cannot_be_one_is_refused(call: Any) -> None:
-    for user_id in ("u" * 65, "a%00b"):
-        answer = call("PUT", f"/api/v1/users/{user_id}/likes/3", {"action": "like"})
-        assert answer.status_code == 400
+@pytest.mark.parametrize("wrong", ["u" * 65, "a%00b", "a%0Ab", "%7F"])
+def test_an_address_with_what_cannot_be_an_id_is_not_there(call: Any, wrong: str) -> None:
+    for address in (f"/api/v1/users/{wrong}/likes/3", f"/api/v1/users/u/likes/{wrong}"):
+        for method, body in (("PUT", {"action": "like"}), ("DELETE", None)):
+            answer = call(method, address, body)
+            assert answer.status_code == 404
+            assert answer["Content-Type"] == "application/problem+json"
 
 
 def test_the_same_idempotency_key_gets_the_first_answer(call: Any) -> None:

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 
+from recommendations.identifiers import LONGEST_ID, RULE, is_identifier
 from recommendations.serving import Wanted
 
 MOST_RESULTS = 100
 MOST_IDS = 1_000
-LONGEST_ID = 64
 LONGEST_NAME = 500
 
 T = TypeVar("T")
@@ -66,15 +66,15 @@ def one(values: Sequence[str]) -> str:
 
 
 def checked_ids(values: Any) -> tuple[str, ...]:
-    """Ids from text or JSON (whole numbers count as text): at most 1,000, of 1 to 64 characters."""
+    """At most 1,000 ids from text or JSON, where whole numbers count as text. Raises Wrong."""
     if not isinstance(values, list):
         raise Wrong("must be a list of song ids")
     if len(values) > MOST_IDS:
         raise Wrong(f"must hold at most {MOST_IDS} ids")
     found = [str(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values]
     for value in found:
-        if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_ID or "\0" in value:
-            raise Wrong(f"each id must be 1 to {LONGEST_ID} characters, without NUL")
+        if not isinstance(value, str) or not is_identifier(value):
+            raise Wrong(RULE)
     return tuple(found)
 
 

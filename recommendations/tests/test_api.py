@@ -121,6 +121,10 @@ def test_posted_likes_get_a_personal_list_and_numbers_count_as_ids(
         {"likes": [1.5]},
         {"likes": [{}]},
         {"likes": ["x"] * 1_001},
+        {"likes": ["a\0b"]},
+        {"dislikes": ["a\nb"]},
+        {"exclude": [""]},
+        {"artist": "a\0b"},
         {"unknown": 1},
         {"limit": "3"},
         {"limit": True},
@@ -174,6 +178,26 @@ def test_a_song_is_found_by_its_id(live: str, service: Client) -> None:
 
     assert get(service, "/api/v1/songs/r1") == song
     get(service, "/api/v1/songs/unknown", status=404)
+
+
+@pytest.mark.parametrize("wrong", ["a%00b", "%0A", "x" * 65, "%ED%A0%80%00"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/users/{}/recommendations",
+        "/api/v1/users/{}/likes",
+        "/api/v1/users/{}/similar-users",
+        "/api/v1/songs/{}",
+        "/api/v1/songs/{}/similar",
+        "/recommend/{}",
+    ],
+)
+def test_what_cannot_be_an_id_is_not_there(service: Client, address: str, wrong: str) -> None:
+    assert get(service, address.format(wrong), status=404)["code"] == "not_found"
+
+
+def test_a_version_that_cannot_be_one_is_not_there(operator: Client) -> None:
+    assert operator.post("/api/v1/models/a%00b/activate").status_code == 404
 
 
 def test_similar_songs_are_those_that_the_same_listeners_like(live: str, service: Client) -> None:
