@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from feedback.reasons import Reason
+from recommendations.identifiers import RULE, is_identifier
 
-MAX_ID_CHARS: Final = 64
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The value that user_profile holds for each action.
@@ -29,16 +29,13 @@ class FieldError(ValueError):
 
 
 def identifier(field: str, value: Any, *, numbers: bool = False) -> str:
-    """A user's or song's id: 1-64 characters. Integers are taken for text where numbers is set."""
+    """A user's or song's id, by the one rule. Integers count as text where numbers is set."""
     if numbers and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
         raise FieldError(field, Reason.WRONG_TYPE, f"{_kind(value)} where text is expected")
-    if not 1 <= len(value) <= MAX_ID_CHARS:
-        raise FieldError(field, Reason.BAD_ID, f"must have 1 to {MAX_ID_CHARS} characters")
-    if "\0" in value:
-        # Postgres cannot store it, and nothing that people type contains it.
-        raise FieldError(field, Reason.BAD_ID, "must not contain the character NUL")
+    if not is_identifier(value):
+        raise FieldError(field, Reason.BAD_ID, RULE)
     return value
 
 

@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from feedback.fields import ACTIONS, MAX_ID_CHARS
+from feedback.fields import ACTIONS
+from recommendations.identifiers import LONGEST_ID
 
 
 class ActionSerializer(serializers.Serializer[object]):
@@ -15,8 +16,8 @@ class AcceptedSerializer(serializers.Serializer[object]):
 
 
 class EventSerializer(serializers.Serializer[object]):
-    user_id = serializers.CharField(max_length=MAX_ID_CHARS)
-    song_id = serializers.CharField(max_length=MAX_ID_CHARS)
+    user_id = serializers.CharField(max_length=LONGEST_ID)
+    song_id = serializers.CharField(max_length=LONGEST_ID)
     action = serializers.ChoiceField(list(ACTIONS))
     occurred_at = serializers.DateTimeField(
         required=False, help_text="when it happened, for a client that was offline"
