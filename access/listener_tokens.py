@@ -38,6 +38,18 @@ def issue(user_id: str, ttl_seconds: int, *, now: float | None = None) -> str:
 
 def caller_of(credential: str, *, now: float | None = None) -> Caller | None:
     """The listener behind a token; None for one that is malformed, forged or expired."""
+    payload = _payload_of(credential, time.time() if now is None else now)
+    return None if payload is None else listener(payload[8:].decode())
+
+
+def expiry_of(credential: str, *, now: float | None = None) -> int | None:
+    """When a token ends, in seconds since 1970 UTC; None for one that is no good already."""
+    payload = _payload_of(credential, time.time() if now is None else now)
+    return None if payload is None else int.from_bytes(payload[:8], "big")
+
+
+def _payload_of(credential: str, now: float) -> bytes | None:
+    """What a token says, if it is ours and has not expired."""
     if len(credential) > _MAX_CHARACTERS:
         return None
     payload_text, _, signature_text = credential.removeprefix(START).partition(".")
@@ -50,9 +62,7 @@ def caller_of(credential: str, *, now: float | None = None) -> Caller | None:
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     ):
         return None
-    if int.from_bytes(payload[:8], "big") <= (time.time() if now is None else now):
-        return None
-    return listener(payload[8:].decode())
+    return payload if int.from_bytes(payload[:8], "big") > now else None
 
 
 @lru_cache(maxsize=8)

@@ -21,6 +21,8 @@ def test_a_token_speaks_for_its_listener_until_it_expires() -> None:
     assert not caller.may_act_for("102")
     assert not caller.operates
     assert listener_tokens.caller_of(token, now=NOW + 60) is None
+    assert listener_tokens.expiry_of(token, now=NOW + 59) == NOW + 60
+    assert listener_tokens.expiry_of(token, now=NOW + 60) is None
 
 
 def test_a_user_id_of_any_script_survives_the_journey() -> None:

@@ -1,5 +1,6 @@
 """The first page, as a browser without scripts sees it."""
 
+import time
 from html import unescape
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.test import Client
 
 from access import listener_tokens
 from feedback.models import OutboxEvent
-from pages import views
+from pages import present_listener, views
 from recommendations.models import Song
 from recommendations.tests import casts
 
@@ -82,6 +83,36 @@ def test_staff_choose_a_listener() -> None:
     assert "For listener jazzer0" in text(
         staff.post("/choose", {"user_id": "jazzer0"}, follow=True)
     )
+
+
+def test_a_session_ends_with_the_token_that_it_was_made_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, now = signed_in("rocker0"), time.time()
+
+    monkeypatch.setattr(present_listener, "clock", lambda: now + 30)
+    assert "For listener rocker0" in text(client.get("/"))
+
+    monkeypatch.setattr(present_listener, "clock", lambda: now + 61)
+    assert 'name="token"' in text(client.get("/"))
+    client.post("/opinion", {"song_id": "r1", "action": "like"})
+    assert not OutboxEvent.objects.exists()
+
+
+def test_who_may_no_longer_choose_is_no_longer_whom_they_chose(settings: Any) -> None:
+    boss = get_user_model().objects.create_user("boss", is_staff=True)
+    staff, visitor = Client(), Client()
+    staff.force_login(boss)
+    staff.post("/choose", {"user_id": "jazzer0"})
+    settings.DEMO = True
+    visitor.post("/choose", {"user_id": "jazzer0"})
+    assert "For listener jazzer0" in text(visitor.get("/"))
+
+    settings.DEMO = False
+    get_user_model().objects.update(is_staff=False)
+
+    for client in (staff, visitor):
+        assert "jazzer0" not in text(client.get("/"))
+        client.post("/opinion", {"song_id": "r1", "action": "like"})
+    assert not OutboxEvent.objects.exists()
 
 
 def test_a_like_goes_into_the_outbox_of_the_sessions_listener() -> None:
