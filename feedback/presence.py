@@ -4,11 +4,19 @@ import time
 from typing import Final
 
 from django.db import DatabaseError
+from django.db.models.functions import Now
 
 from recommendations.leases import Hold
+from recommendations.models import Lease
 
 PREFIX: Final = "likes-consumer"
 TTL_SECONDS: Final = 5.0
+
+
+def is_shown() -> bool:
+    """Whether any consumer shows that it runs; one that was killed is believed for its TTL."""
+    # By the database's clock, as leases are written.
+    return Lease.objects.filter(name__startswith=PREFIX, expires_at__gt=Now()).exists()
 
 
 class Presence:

@@ -15,7 +15,7 @@ from feedback.database_watch import DatabaseWatch
 from feedback.log import Batch, LogUnavailable, OutboxLog
 from feedback.models import DeadLetter
 from feedback.outbox import Wish, accept
-from feedback.presence import Presence
+from feedback.presence import Presence, is_shown
 from feedback.tests.paths import APP, never, profile, say
 from recommendations.models import Lease, Song
 
@@ -83,8 +83,10 @@ def test_a_running_consumer_shows_a_sign_of_life_and_takes_it_down() -> None:
     consume(OutboxLog(), once=True, should_stop=never, presence=presence)
 
     assert Lease.objects.get().name == "likes-consumer-machine-0"
+    assert is_shown()
     presence.end()
     assert not Lease.objects.exists()
+    assert not is_shown()
 
 
 def test_a_consumer_that_was_killed_goes_on_with_its_sign_at_once() -> None:

@@ -1,18 +1,23 @@
 """The first page, as a browser without scripts sees it."""
 
 import time
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from access import listener_tokens
-from feedback.models import OutboxEvent
+from access.throttles import CallerThrottle
+from feedback.models import AppliedEvent, OutboxEvent
+from feedback.presence import Presence
 from pages import present_listener, views
-from recommendations.models import Song
+from recommendations.models import Lease, Song
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +33,11 @@ def town(tmp_path: Any, settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "EFFECT_SECONDS", 0.0)
+def nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request of an earlier test counts, and no full minute comes in between."""
+    cache.clear()
+    monkeypatch.setattr(CallerThrottle, "_away_until", 0.0)
+    monkeypatch.setattr(CallerThrottle, "clock", staticmethod(lambda: 1_750_000_000.0))
 
 
 def text(answer: "HttpResponse | Any") -> str:
@@ -122,6 +130,62 @@ def test_a_like_goes_into_the_outbox_of_the_sessions_listener() -> None:
     event = OutboxEvent.objects.get()
     assert (event.user_id, event.song_id) == ("rocker0", "r1")
     assert "as soon as the consumer runs" in page
+
+
+def test_a_page_waits_for_the_effect_of_a_like_while_a_consumer_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def consume(_seconds: float) -> None:
+        AppliedEvent.objects.create(
+            event_id=OutboxEvent.objects.get().event_id, applied_at=timezone.now()
+        )
+
+    monkeypatch.setattr(views, "EFFECT_SECONDS", 60.0)
+    monkeypatch.setattr(time, "sleep", consume)
+    Presence("machine-0").renew()
+
+    page = signed_in("rocker0").post("/opinion", {"song_id": "r1", "action": "like"}, follow=True)
+
+    assert "as soon as the consumer runs" not in text(page)
+
+
+def test_a_page_does_not_wait_where_no_consumer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(_seconds: float) -> None:
+        pytest.fail("the page waits")
+
+    monkeypatch.setattr(views, "EFFECT_SECONDS", 60.0)
+    monkeypatch.setattr(time, "sleep", sleep)
+    Presence("machine-0").renew()
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    page = signed_in("rocker0").post("/opinion", {"song_id": "r1", "action": "like"}, follow=True)
+
+    assert "as soon as the consumer runs" in text(page)
+    assert OutboxEvent.objects.exists()
+
+
+def test_a_listener_past_its_limit_is_told_so_on_a_page(settings: Any) -> None:
+    settings.REQUESTS_PER_MINUTE = {"listener": 2, "anonymous": 0}
+    client, other = signed_in("rocker0"), signed_in("jazzer0")
+    like = {"song_id": "r1", "action": "like"}
+
+    answers = [client.post("/opinion", like) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    assert 1 <= int(answers[2]["Retry-After"]) <= 60
+    assert "Too many requests" in text(answers[2])
+    assert OutboxEvent.objects.count() == 2
+    assert other.post("/opinion", like).status_code == 302
+    assert client.get("/").status_code == 200
+    assert client.post("/sign-out").status_code == 302
+
+
+def test_a_strangers_attempts_to_sign_in_are_limited_by_its_address(settings: Any) -> None:
+    settings.REQUESTS_PER_MINUTE = {"listener": 0, "anonymous": 2}
+
+    answers = [Client().post("/sign-in", {"token": "mrl_forged"}) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
 
 
 @pytest.mark.parametrize(
