@@ -6,6 +6,7 @@ away. How W is made: local_ridge_training.py.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from scipy import sparse
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
 from recommendations.engine.model import Arrays, NoKnownSongs
 from recommendations.engine.stored import checked, checked_offsets, checked_rows
+
+_Rows: TypeAlias = tuple[IntArray, FloatArray, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class LocalRidge:
     similar_rows: IntArray
     likeness: FloatArray
     algorithm: str = field(default="local_ridge", init=False)
+    # The rows of the profile that was folded in last: its list is explained right after it is
+    # scored. One tuple in a list, swapped whole, so that threads never see half of it.
+    _last: list[tuple[IntArray, _Rows]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def n_songs(self) -> int:
@@ -104,7 +110,15 @@ class LocalRidge:
         shape = (self.n_songs, self.n_songs)
         return sparse.csr_array((self.weights, self.rows, self.offsets), shape=shape)
 
-    def _rows_of(self, liked: IntArray) -> tuple[IntArray, FloatArray, npt.NDArray[np.int64]]:
+    def _rows_of(self, liked: IntArray) -> _Rows:
+        for folded, rows in self._last:
+            if folded is liked:
+                return rows
+        found = self._gathered(liked)
+        self._last[:] = [(liked, found)]
+        return found
+
+    def _gathered(self, liked: IntArray) -> _Rows:
         """W's rows of these songs, end to end: targets, weights, and where each song's row ends."""
         starts, stops = self.offsets[liked], self.offsets[liked + 1]
         # Slices, not an index array: a row lies in one piece, and copying pieces is cheaper.

@@ -5,7 +5,7 @@ rest again), T = Σ max(δ_i, 0) + max(0, s(S) − s(∅) − Σ δ_i). The shar
 are never negative and sum to at most 1; what is left belongs to the other likes together.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from recommendations.engine.interactions import FloatArray, IntArray, Profile
 from recommendations.engine.model import Model, NoKnownSongs
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One judged song that speaks for a recommendation.
 
     row: its song row. share: its part in the score, 0 to 1. drop: by how much the score falls
