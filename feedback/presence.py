@@ -1,4 +1,4 @@
-"""Showing that a consumer runs: a lease of its own, renewed by its loop, that others look for."""
+"""Showing that a consumer or a relay runs: a lease, renewed by its loop, that others look for."""
 
 import time
 from typing import Final
@@ -10,6 +10,8 @@ from recommendations.leases import Hold
 from recommendations.models import Lease
 
 PREFIX: Final = "likes-consumer"
+# Of all relays one holds it and works. It stands here because who looks for it needs no Kafka.
+RELAY_LEASE: Final = "likes-relay"
 TTL_SECONDS: Final = 5.0
 
 

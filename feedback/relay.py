@@ -21,11 +21,11 @@ from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
 from feedback.kafka_clients import BROKER_ERRORS, LikesTopic, client_options
 from feedback.log import LogUnavailable
+from feedback.presence import RELAY_LEASE
 from recommendations.leases import Hold
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = "likes-relay"
 LEASE_SECONDS: Final = 5.0
 BATCH_SIZE: Final = 1_000
 FLUSH_SECONDS: Final = 10.0
@@ -151,7 +151,7 @@ class _Turn:
     """Whose turn it is to relay: ours while we hold the lease, renewed well before it ends."""
 
     def __init__(self, *, needed: bool) -> None:
-        self._hold = Hold(LEASE, LEASE_SECONDS) if needed else None
+        self._hold = Hold(RELAY_LEASE, LEASE_SECONDS) if needed else None
         self._renew_at = 0.0
 
     def is_ours(self) -> bool:

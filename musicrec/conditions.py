@@ -6,7 +6,7 @@ by the command doctor, which tells the operator the rest.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Final, Literal
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from feedback import presence
 from feedback.models import OutboxEvent
 from musicrec.reachability import kafka_fault, redis_fault
 from recommendations.models import Lease, ModelVersion
@@ -29,8 +29,6 @@ LOW_DISK_BYTES: Final = 200 * 1024 * 1024
 OLD_BACKLOG: Final = timedelta(seconds=60)
 # A loop renews its lease between two batches, and a batch may take long.
 GRACE: Final = timedelta(seconds=10)
-CONSUMER_LEASES: Final = ("likes-consumer", "consume_likes")
-RELAY_LEASES: Final = ("likes-relay", "relay_likes")
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def consumer() -> Condition:
     """Whether a consumer of likes has been seen lately: each renews a lease while it runs."""
     return _process(
         "consumer",
-        CONSUMER_LEASES,
+        presence.PREFIX,
         "none runs: likes are kept and have their effect later",
         "manage.py consume_likes",
     )
@@ -143,15 +141,14 @@ def relay() -> Condition | None:
         return None
     return _process(
         "relay",
-        RELAY_LEASES,
+        presence.RELAY_LEASE,
         "none runs: likes are kept and sent later",
         "manage.py relay_likes",
     )
 
 
-def _process(name: str, leases: Sequence[str], missed: str, advice: str) -> Condition:
-    held = Q(*[("name__startswith", lease) for lease in leases], _connector=Q.OR)
-    leases_of_it = Lease.objects.filter(held)
+def _process(name: str, lease: str, missed: str, advice: str) -> Condition:
+    leases_of_it = Lease.objects.filter(name__startswith=lease)
     # By the database's clock, as leases are written: machines need not agree on the time.
     if leases_of_it.filter(expires_at__gt=Now() - GRACE).exists():
         return ok(name, "runs")

@@ -9,9 +9,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from feedback import presence
 from feedback.models import OutboxEvent
 from musicrec import conditions, health
 from musicrec.conditions import Condition
+from recommendations.leases import Hold
 from recommendations.models import Lease, ModelVersion, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -83,8 +85,10 @@ def test_with_kafka_a_relay_that_does_not_run_is_missed(client: Client, settings
     settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
     assert client.get("/readyz").json()["checks"]["relay"]["status"] == "degraded"
 
-    expiry = timezone.now() + timedelta(seconds=5)
-    Lease.objects.create(name="relay_likes", holder="x", expires_at=expiry)
+    Hold("relay_likes", 5.0).take()
+    assert client.get("/readyz").json()["checks"]["relay"]["status"] == "degraded"
+
+    Hold(presence.RELAY_LEASE, 5.0).take()
     assert client.get("/readyz").json()["checks"]["relay"]["status"] == "ok"
 
 
