@@ -1,7 +1,5 @@
 """The catalogue: songs by page, by id, by likeness, by popularity."""
 
-from django.db.models import Q, QuerySet, TextField, Value
-from django.db.models.functions import Concat
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
@@ -25,6 +23,7 @@ from recommendations.catalogue_reading import SongInfo, songs_by_id
 from recommendations.models import Song
 from recommendations.serving import popular
 from recommendations.similar import similar_songs
+from recommendations.song_filters import matching
 
 TEXT_FILTERS = [
     OpenApiParameter("search", OpenApiTypes.STR, description="part of the title or artist"),
@@ -106,17 +105,3 @@ def song_or_404(song_id: str) -> SongInfo:
     if song is None:
         raise NotFound(f"no song {song_id!r}")
     return song
-
-
-def matching(search: str | None, genre: str | None, artist: str | None) -> QuerySet[Song]:
-    """Songs that fit all the filters given; case does not matter."""
-    songs = Song.objects.all()
-    if search:
-        songs = songs.filter(Q(title__icontains=search) | Q(artist__icontains=search))
-    if genre:
-        # The field holds several genres: with bars at both ends a whole one has bars around it.
-        barred = Concat(Value("|"), "genre", Value("|"), output_field=TextField())
-        songs = songs.alias(barred=barred).filter(barred__icontains=f"|{genre}|")
-    if artist:
-        songs = songs.filter(artist__iexact=artist)
-    return songs
