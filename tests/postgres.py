@@ -1,8 +1,13 @@
-"""A real Postgres server for tests, of its own folder and port."""
+"""A real Postgres server for tests, of its own folder and port.
+
+python -m tests.postgres COMMAND …     runs a command with DATABASE_URL set to one
+"""
 
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,3 +62,17 @@ def server(where: Path) -> Iterator[str]:
     finally:
         run("pg_ctl", "-D", str(folder / "data"), "-w", "-m", "fast", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(command: list[str]) -> int:
+    """Run a command on a server of its own and return its exit code."""
+    where = programs()
+    if where is None:
+        sys.exit("Postgres (the program initdb) is not there")
+    with server(where) as address:
+        environment = {"DATABASE_URL": address, "SECRET_KEY": secrets.token_urlsafe(50)}
+        return subprocess.run(command, env=os.environ | environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
