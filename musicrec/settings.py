@@ -75,7 +75,8 @@ SECRET_KEY: str = secret_key_of(
 )
 # After a change of SECRET_KEY: old ones, as long as tokens and sessions made with them shall last.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# Always this machine's own address: probes beside the process come by it.
+ALLOWED_HOSTS: list[str] = [*env.list("ALLOWED_HOSTS", ["localhost", "[::1]"]), "127.0.0.1"]
 SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)
 # Lets anyone who sees the pages be any listener: for `manage.py demo` on loopback alone.
 DEMO: bool = env.bool("DEMO", False)
