@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -42,7 +43,9 @@ class Hold:
     name: str
     ttl_seconds: float
     holder: str = field(
-        default_factory=lambda: f"{socket.gethostname()[:64]}:{os.getpid()}:{uuid.uuid4().hex}"
+        default_factory=lambda: ":".join(
+            [socket.gethostname()[:64], str(os.getpid()), _started(os.getpid()), uuid.uuid4().hex]
+        )
     )
     _safe_until: float = field(default=0.0, init=False)
 
@@ -126,19 +129,31 @@ def free_if_holder_died(name: str) -> None:
     row = Lease.objects.filter(name=name).first()
     if row is None:
         return
-    host, pid, _ = row.holder.rsplit(":", 2)
-    if host == socket.gethostname()[:64] and not _runs(int(pid)):
+    host, pid, started, _ = row.holder.rsplit(":", 3)
+    if host == socket.gethostname()[:64] and _started(int(pid)) != started:
         Lease.objects.filter(name=name, holder=row.holder).delete()
 
 
-def _runs(pid: int) -> bool:
+def _started(pid: int) -> str:
+    """When a process of this machine started, in ticks since boot; "" where none has this id.
+
+    With its id this names a process: after a restart of a container the same id is another one.
+    Where the system does not tell, any process that has the id counts as the one.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return "" if Path("/proc/self/stat").exists() else _exists(pid)
+
+
+def _exists(pid: int) -> str:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return False
+        return ""
     except PermissionError:
-        return True
-    return True
+        return "there"
+    return "there"
 
 
 def _keep_renewing(hold: Hold, done: threading.Event) -> None:

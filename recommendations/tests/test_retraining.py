@@ -1,7 +1,10 @@
 """A retraining, from the database to the live version."""
 
 import json
+import os
+import socket
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -56,12 +59,10 @@ def test_while_one_trains_another_does_not(town: None) -> None:
 
 
 def test_the_lease_of_a_trainer_that_died_here_does_not_stop_the_next(town: None) -> None:
-    import socket
-    from datetime import UTC, datetime, timedelta
-
     Lease.objects.create(
         name=retraining.LEASE,
-        holder=f"{socket.gethostname()[:64]}:{2**22 + 1}:dead",  # above the largest process id
+        # This process's id, but of one that started before it: the id was given out again.
+        holder=f"{socket.gethostname()[:64]}:{os.getpid()}:1:dead",
         expires_at=datetime.now(UTC) + timedelta(minutes=15),
     )
     TrainingRun.objects.create(started_at=casts.MOMENT)
