@@ -1,5 +1,6 @@
 """Songs like a song, and listeners like a listener."""
 
+from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -27,7 +28,7 @@ def similar_songs(song: SongInfo, limit: int) -> dict[str, Any]:
             (info[i], value) for i, value in zip(ids, values.tolist(), strict=True) if i in info
         ]
     strategy = "similar" if scored else "same_artist_or_genre"
-    scored = scored or _alike_by_name(song)
+    scored = scored or _alike_by_name(song, limit)
     return {
         "song_id": song["song_id"],
         "strategy": strategy,
@@ -42,15 +43,15 @@ def similar_songs(song: SongInfo, limit: int) -> dict[str, Any]:
     }
 
 
-def _alike_by_name(song: SongInfo) -> list[tuple[SongInfo, float]]:
+def _alike_by_name(song: SongInfo, limit: int) -> list[tuple[SongInfo, float]]:
     """The artist's other songs, then those of its first genre, the most liked first."""
     left_out = {song["song_id"]}
     found: list[tuple[SongInfo, float]] = []
     if song["artist"]:
-        found += popular_songs.without_model(None, song["artist"], left_out)
+        found += islice(popular_songs.without_model(None, song["artist"], left_out), limit)
         left_out |= {other["song_id"] for other, _ in found}
     for genre in genres_of(song["genre"])[:1]:
-        found += popular_songs.without_model(genre, None, left_out)
+        found += islice(popular_songs.without_model(genre, None, left_out), limit - len(found))
     return found
 
 
