@@ -5,8 +5,8 @@ COPY requirements.txt .
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
 
 FROM python:3.13-slim
-# Not root; the only places it writes to are the volumes below /data.
-RUN useradd --system --uid 10001 --home-dir /app musicrec && mkdir -p /data && chown musicrec /data
+# Not root; the only places it writes to are volumes at and below /data, which take their owner from these folders.
+RUN useradd --system --uid 10001 --home-dir /app musicrec && mkdir -p /data/models && chown -R musicrec /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py LICENSE ./

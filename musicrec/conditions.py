@@ -81,9 +81,14 @@ def model() -> Condition:
 
 
 def disk() -> Condition:
-    """Whether the folders for state and models can be written and have room."""
+    """Whether the folders for state and models can be written and have room.
+
+    Models that are mounted read-only are those of a machine that only serves them.
+    """
     advice = "make room, correct the folder's rights, or set STATE_DIR and MODEL_DIR"
-    for folder in (Path(settings.STATE_DIR), _existing(Path(settings.MODEL_DIR))):
+    models = _existing(Path(settings.MODEL_DIR))
+    only_served = mount_flags(models) & os.ST_RDONLY
+    for folder in (Path(settings.STATE_DIR), *([] if only_served else [models])):
         if not os.access(folder, os.W_OK | os.X_OK):
             return Condition("disk", "degraded", "a folder is not writable", str(folder), advice)
         free = shutil.disk_usage(folder).free
@@ -190,6 +195,11 @@ def conditions(
         yield from (found for ask in STORED if (found := ask()) is not None)
     yield disk()
     yield from (found for found in (ask_kafka(), ask_redis()) if found is not None)
+
+
+def mount_flags(folder: Path) -> int:
+    """How the file system that holds the folder is mounted: the ``os.ST_…`` bits."""
+    return os.statvfs(folder).f_flag
 
 
 def _existing(folder: Path) -> Path:

@@ -16,6 +16,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[
     "services"
 ]
+ENVIRONMENT: Final[dict[str, str]] = SERVICES["web"]["environment"]
 OURS: Final = {name: each for name, each in SERVICES.items() if each.get("image") == "musicrec"}
 
 
@@ -39,3 +40,17 @@ def test_the_address_that_the_health_check_calls_is_always_allowed(tmp_path: Pat
         check=True,
     )
     assert done.stdout.split() == ["music.example.org", "127.0.0.1"]
+
+
+def test_only_the_worker_can_write_models_and_no_state_folder_is_shared() -> None:
+    mounts = {name: each["volumes"] for name, each in OURS.items() if "volumes" in each}
+    environments = [each["environment"] for each in OURS.values()]
+
+    assert mounts == {"web": ["models:/data/models:ro"], "worker": ["models:/data/models"]}
+    assert all(each == ENVIRONMENT for each in environments)
+    # A volume of each container's own: no other is mounted there, and the image declares one.
+    assert (ENVIRONMENT["STATE_DIR"], ENVIRONMENT["MODEL_DIR"]) == ("/data", "/data/models")
+    image = (ROOT / "Dockerfile").read_text()
+    assert "VOLUME /data\n" in image
+    # A new volume takes its owner from the image's folder, which must be there for that.
+    assert "mkdir -p /data/models && chown -R musicrec /data\n" in image

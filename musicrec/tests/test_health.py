@@ -1,5 +1,6 @@
 """/healthz and /readyz: ready, degraded or unavailable, and no secrets told."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,6 +158,22 @@ def test_a_folder_that_cannot_be_written_degrades(
     monkeypatch.setattr("musicrec.conditions.os.access", lambda *_: False)
 
     assert client.get("/readyz").json()["checks"]["disk"]["status"] == "degraded"
+
+
+def test_models_that_are_mounted_read_only_are_as_they_should_be(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_runs()
+    models = Path(settings.MODEL_DIR)
+    models.mkdir()
+    flags = {models: 0}
+    monkeypatch.setattr("musicrec.conditions.os.access", lambda path, _: Path(path) != models)
+    monkeypatch.setattr(conditions, "mount_flags", lambda path: flags.get(path, 0))
+
+    assert client.get("/readyz").json()["checks"]["disk"]["status"] == "degraded"
+
+    flags[models] = os.ST_RDONLY
+    assert client.get("/readyz").json()["checks"]["disk"]["status"] == "ok"
 
 
 def test_only_reading_is_possible(client: Client) -> None:
