@@ -17,8 +17,8 @@ from django.db import connection
 
 from access import listener_tokens, login_links
 from musicrec.supervision import Supervisor
-from recommendations import retraining
 from recommendations.models import Interaction, Listener, Song
+from recommendations.training import retraining
 
 FIXTURES = Path(settings.BASE_DIR) / "fixtures"
 MANAGE = (sys.executable, str(Path(settings.BASE_DIR) / "manage.py"))

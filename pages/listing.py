@@ -3,9 +3,9 @@
 from typing import Any
 
 from pages.present_listener import Visitor
-from recommendations.catalogue_reading import songs_by_id
 from recommendations.models import Interaction, Listener, Song
-from recommendations.serving import Wanted, recommend_for
+from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.song_info import songs_by_id
 from recommendations.song_index import genres_of
 
 LISTED = 20

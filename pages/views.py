@@ -18,8 +18,8 @@ from feedback.models import AppliedEvent
 from pages.limits import within_limits
 from pages.listing import home_of
 from pages.present_listener import become, leave, sign_in_with, visitor_of
-from recommendations.catalogue_reading import songs_by_id
 from recommendations.identifiers import LONGEST_ID, is_identifier
+from recommendations.serving.song_info import songs_by_id
 
 ACTIONS = ("like", "dislike", "unlike")
 # A like is kept when the outbox has it; the page waits a little so that it shows the effect too.

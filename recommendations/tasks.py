@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from recommendations.retraining import retrain
+from recommendations.training.retraining import retrain
 
 
 @shared_task(name="recommendations.retrain_if_changed", ignore_result=True)

@@ -6,10 +6,10 @@ import pytest
 
 from access import listener_tokens
 from feedback import fields
-from recommendations import row_values
 from recommendations.api.addresses import IdConverter
 from recommendations.api.queries import Wrong, checked_ids
-from recommendations.row_errors import BadValue
+from recommendations.loading import row_values
+from recommendations.loading.row_errors import BadValue
 
 READERS: list[Callable[[str], object]] = [
     lambda value: row_values.identifier("song_id", value),

@@ -22,10 +22,10 @@ from recommendations.api.serializers import (
     ProfileSerializer,
     RecommendationsSerializer,
 )
-from recommendations.catalogue_reading import songs_by_id
 from recommendations.models import Interaction, Listener
-from recommendations.serving import recommend_for, recommend_from
-from recommendations.similar import similar_users
+from recommendations.serving.answers import recommend_for, recommend_from
+from recommendations.serving.similar import similar_users
+from recommendations.serving.song_info import songs_by_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

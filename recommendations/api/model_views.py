@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.permissions import Operates
-from recommendations import retraining, tasks
+from recommendations import tasks
 from recommendations.api.paging import DEFAULT_LIMIT, PAGE, next_address
 from recommendations.api.queries import parse
 from recommendations.api.serializers import (
@@ -22,6 +22,7 @@ from recommendations.api.serializers import (
 )
 from recommendations.model_store import BrokenArtifact
 from recommendations.models import ModelVersion
+from recommendations.training import retraining
 
 
 class QueueUnreachable(APIException):

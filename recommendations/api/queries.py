@@ -7,7 +7,7 @@ from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 
 from recommendations.identifiers import LONGEST_ID, RULE, is_identifier
-from recommendations.serving import Wanted
+from recommendations.serving.answers import Wanted
 
 MOST_RESULTS = 100
 MOST_IDS = 1_000

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from access.permissions import SeedRoute
 from recommendations.api.queries import parse
 from recommendations.api.serializers import SeedRecommendationSerializer
-from recommendations.serving import Wanted, recommend_for
+from recommendations.serving.answers import Wanted, recommend_for
 
 
 class SeedRecommendView(APIView):

@@ -19,10 +19,10 @@ from recommendations.api.serializers import (
     SongPageSerializer,
     SongSerializer,
 )
-from recommendations.catalogue_reading import SongInfo, songs_by_id
 from recommendations.models import Song
-from recommendations.serving import popular
-from recommendations.similar import similar_songs
+from recommendations.serving.answers import popular
+from recommendations.serving.similar import similar_songs
+from recommendations.serving.song_info import SongInfo, songs_by_id
 from recommendations.song_filters import matching
 
 TEXT_FILTERS = [

@@ -3,12 +3,13 @@
 import uuid
 from datetime import UTC, datetime
 
-from recommendations import model_store, snapshot
+from recommendations import model_store
 from recommendations.engine import algorithms
 from recommendations.engine.model import Recipe
 from recommendations.models import ModelVersion, Song, TrainingRun
 from recommendations.profiles import Judgement, merge_judgements
 from recommendations.song_index import SongIndex
+from recommendations.training import snapshot
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 ROCK = ["r1", "r2", "r3", "r4"]

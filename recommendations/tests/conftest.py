@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 
-from recommendations import serving, similar
-from recommendations.live_model import LiveModel
+from recommendations.serving import answers as serving
+from recommendations.serving import similar
+from recommendations.serving.live_model import LiveModel
 from recommendations.tests import casts
 
 

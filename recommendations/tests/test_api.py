@@ -8,7 +8,7 @@ from django.test import Client
 
 from access import listener_tokens, service_keys
 from recommendations.models import ModelVersion, Song
-from recommendations.serving import Wanted, recommend_for
+from recommendations.serving.answers import Wanted, recommend_for
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db

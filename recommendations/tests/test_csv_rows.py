@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recommendations.csv_rows import CsvRows, Row, UnreadableFile, open_csv
-from recommendations.row_errors import Code, RowError
+from recommendations.loading.csv_rows import CsvRows, Row, UnreadableFile, open_csv
+from recommendations.loading.row_errors import Code, RowError
 
 
 def read(

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommendations import csv_rows, judgement_files
-from recommendations.csv_rows import UnreadableFile
 from recommendations.engine import algorithms
-from recommendations.judgement_files import held_out_of, read_judgements, world_of
-from recommendations.row_errors import RowError
+from recommendations.loading import csv_rows, judgement_files
+from recommendations.loading.csv_rows import UnreadableFile
+from recommendations.loading.judgement_files import held_out_of, read_judgements, world_of
+from recommendations.loading.row_errors import RowError
 from recommendations.tests.engine.worlds import listeners_with_taste
 
 

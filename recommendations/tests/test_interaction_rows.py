@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recommendations.interaction_rows import (
+from recommendations.loading.interaction_rows import (
     EVENT_NAMESPACE,
     event_id,
     judgements,
     microseconds,
     order_key,
 )
+from recommendations.loading.row_errors import BadValue, Code, RowError
 from recommendations.profiles import Judgement
-from recommendations.row_errors import BadValue, Code, RowError
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recommendations.live_model import LiveModel
+from recommendations.serving.live_model import LiveModel
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db

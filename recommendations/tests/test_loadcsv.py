@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommendations import loading
+from recommendations.loading import loads as loading
 from recommendations.models import Interaction, Listener, Song
 
 pytestmark = pytest.mark.django_db

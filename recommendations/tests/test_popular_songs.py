@@ -7,11 +7,11 @@ import pytest
 from django.core.cache import cache
 from django.test import override_settings
 
-from recommendations import popular_songs
-from recommendations.catalogue_reading import songs_by_id
 from recommendations.models import Song
-from recommendations.serving import Wanted, popular, recommend_for
-from recommendations.similar import similar_songs
+from recommendations.serving import popular_songs
+from recommendations.serving.answers import Wanted, popular, recommend_for
+from recommendations.serving.similar import similar_songs
+from recommendations.serving.song_info import songs_by_id
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommendations import model_store, retraining
+from recommendations import model_store
 from recommendations.engine import selection
 from recommendations.leases import Hold, lease
 from recommendations.models import Lease, ModelVersion, Song, TrainingRun
-from recommendations.retraining import retrain
-from recommendations.serving import Wanted, recommend_for
+from recommendations.serving.answers import Wanted, recommend_for
 from recommendations.tests import casts
+from recommendations.training import retraining
+from recommendations.training.retraining import retrain
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recommendations.engine.model import Recipe
-from recommendations.live_model import LiveModel
 from recommendations.models import Song
-from recommendations.serving import Answer, Wanted, popular, recommend_for, recommend_from
+from recommendations.serving.answers import Answer, Wanted, popular, recommend_for, recommend_from
+from recommendations.serving.live_model import LiveModel
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db

@@ -2,9 +2,9 @@
 
 import pytest
 
-from recommendations import snapshot
 from recommendations.models import Song
 from recommendations.tests import casts
+from recommendations.training import snapshot
 
 pytestmark = pytest.mark.django_db
 

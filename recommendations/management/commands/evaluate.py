@@ -10,21 +10,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from recommendations.csv_rows import UnreadableFile
 from recommendations.engine.algorithms import ALGORITHMS, UnknownAlgorithm, must_exist
 from recommendations.engine.cutting import HeldOut, split
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import TrainingFailed
-from recommendations.evaluating import Report, evaluate_procedure
-from recommendations.judgement_files import (
+from recommendations.loading.csv_rows import UnreadableFile
+from recommendations.loading.judgement_files import (
     World,
     held_out_of,
     read_judgements,
     read_song_ids,
     world_of,
 )
-from recommendations.row_errors import ErrorLog, RowError
-from recommendations.training_bar import training_bar
+from recommendations.loading.row_errors import ErrorLog, RowError
+from recommendations.training.evaluating import Report, evaluate_procedure
+from recommendations.training.training_bar import training_bar
 
 REJECTS = 3
 INTERRUPTED = 130

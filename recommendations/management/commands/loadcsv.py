@@ -15,10 +15,10 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
-from recommendations.csv_rows import CsvSource, UnreadableFile, open_csv
-from recommendations.loading import Load, lean_process
+from recommendations.loading.csv_rows import CsvSource, UnreadableFile, open_csv
+from recommendations.loading.loads import Load, lean_process
+from recommendations.loading.row_errors import ErrorLog, TooManyErrors
 from recommendations.models import Song
-from recommendations.row_errors import ErrorLog, TooManyErrors
 
 REJECTS = 3
 INTERRUPTED = 130  # as a shell reports a command that was ended by Ctrl-C

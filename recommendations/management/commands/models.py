@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recommendations import retraining
 from recommendations.model_store import BrokenArtifact
 from recommendations.models import ModelVersion
+from recommendations.training import retraining
 
 
 class Command(BaseCommand):

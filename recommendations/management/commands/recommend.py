@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from recommendations.serving import Answer, Wanted, recommend_for
+from recommendations.serving.answers import Answer, Wanted, recommend_for
 
 
 class Command(BaseCommand):

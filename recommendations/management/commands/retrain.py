@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from recommendations.engine import algorithms
 from recommendations.engine.model import TrainingFailed
 from recommendations.model_store import BrokenArtifact
-from recommendations.retraining import Outcome, retrain
-from recommendations.training_bar import training_bar
+from recommendations.training.retraining import Outcome, retrain
+from recommendations.training.training_bar import training_bar
 
 # As shells count a process that Ctrl-C ended.
 INTERRUPTED = 130

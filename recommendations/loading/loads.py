@@ -18,11 +18,12 @@ from typing import TypeVar
 
 from django.db import connection, transaction
 
-from recommendations import catalogue, interaction_rows
-from recommendations.csv_rows import CsvRows, CsvSource, UnreadableFile
+from recommendations.loading import interaction_rows
+from recommendations.loading import song_rows as catalogue
+from recommendations.loading.csv_rows import CsvRows, CsvSource, UnreadableFile
+from recommendations.loading.row_errors import ErrorLog, RowError, TooManyErrors, printable
+from recommendations.loading.row_values import TEXT_LIMIT
 from recommendations.profiles import Merged, merge_judgements
-from recommendations.row_errors import ErrorLog, RowError, TooManyErrors, printable
-from recommendations.row_values import TEXT_LIMIT
 
 T = TypeVar("T")
 

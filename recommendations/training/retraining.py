@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from recommendations import model_store, snapshot
+from recommendations import model_store
 from recommendations.engine import algorithms, selection
 from recommendations.engine.model import Progress, Recipe
 from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
+from recommendations.training import snapshot
 
 logger = logging.getLogger(__name__)
 

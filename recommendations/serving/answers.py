@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from recommendations import popular_songs, serving_state
-from recommendations.catalogue_reading import SongInfo, songs_by_id
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
 from recommendations.engine.model import NoKnownSongs
 from recommendations.engine.ranking import top_k
 from recommendations.engine.reasons import Reason, explain_all
-from recommendations.live_model import live_model
 from recommendations.model_store import StoredModel
+from recommendations.serving import popular_songs
+from recommendations.serving import state as serving_state
+from recommendations.serving.live_model import live_model
+from recommendations.serving.song_info import SongInfo, songs_by_id
 
 REASONS_A_SONG = 3
 

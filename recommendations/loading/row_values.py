@@ -2,7 +2,7 @@
 
 from recommendations.identifiers import LONGEST_ID as ID_LIMIT
 from recommendations.identifiers import is_identifier
-from recommendations.row_errors import BadValue, Code
+from recommendations.loading.row_errors import BadValue, Code
 
 TEXT_LIMIT = 1_000
 

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.db.models import Count, Q
 from redis.exceptions import RedisError
 
-from recommendations.catalogue_reading import SongInfo, songs_by_id
 from recommendations.models import Listener
+from recommendations.serving.song_info import SongInfo, songs_by_id
 from recommendations.song_filters import matching
 from recommendations.song_index import fold
 

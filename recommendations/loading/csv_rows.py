@@ -17,7 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from recommendations.row_errors import Code, RowError, printable
+from recommendations.loading.row_errors import Code, RowError, printable
 
 LINE_LIMIT = 1 << 20  # characters: a longer line is not held in memory
 RECORD_LINES = 1_000  # a quoted value over more lines than this is a quote that was never closed

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from hashlib import sha1
 from uuid import UUID
 
-from recommendations.csv_rows import Reject, Row
+from recommendations.loading.csv_rows import Reject, Row
+from recommendations.loading.row_errors import BadValue, Code
+from recommendations.loading.row_values import identifier
 from recommendations.profiles import Judgement
-from recommendations.row_errors import BadValue, Code
-from recommendations.row_values import identifier
 
 REQUIRED = ("user_id", "song_id", "like")
 OPTIONAL = ("timestamp",)

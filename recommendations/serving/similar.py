@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import connection
 
-from recommendations import popular_songs, serving_state
-from recommendations.catalogue_reading import SongInfo, songs_by_id
-from recommendations.live_model import live_model
+from recommendations.serving import popular_songs
+from recommendations.serving import state as serving_state
+from recommendations.serving.live_model import live_model
+from recommendations.serving.song_info import SongInfo, songs_by_id
 from recommendations.song_index import genres_of
 
 

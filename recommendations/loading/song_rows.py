@@ -6,11 +6,11 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Max
 
-from recommendations.csv_rows import Reject, Row
+from recommendations.loading.csv_rows import Reject, Row
+from recommendations.loading.row_errors import BadValue, Code, RowError
+from recommendations.loading.row_values import identifier, text
 from recommendations.models import Song
 from recommendations.profiles import Merged
-from recommendations.row_errors import BadValue, Code, RowError
-from recommendations.row_values import identifier, text
 
 REQUIRED = ("song_id", "title", "artist", "genre")
 SONGS_PER_STATEMENT = 200

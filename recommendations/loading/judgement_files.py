@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recommendations.csv_rows import CsvRows, Reject, Row, open_csv
 from recommendations.engine.cutting import HeldOut
 from recommendations.engine.interactions import Interactions
-from recommendations.interaction_rows import OPTIONAL, REQUIRED, VALUES, microseconds, order_key
-from recommendations.row_errors import BadValue, Code
-from recommendations.row_values import ID_LIMIT, identifier
+from recommendations.identifiers import LONGEST_ID
+from recommendations.loading.csv_rows import CsvRows, Reject, Row, open_csv
+from recommendations.loading.interaction_rows import (
+    OPTIONAL,
+    REQUIRED,
+    VALUES,
+    microseconds,
+    order_key,
+)
+from recommendations.loading.row_errors import BadValue, Code
+from recommendations.loading.row_values import identifier
 
 Table = pd.DataFrame
 
@@ -37,7 +44,7 @@ def read_judgements(name: str, reject: Reject) -> Table:
     Bad rows go to ``reject``. Raises UnreadableFile.
     """
     with open_csv(name) as source:
-        rows = CsvRows(source, REQUIRED, OPTIONAL, multiline_limit=ID_LIMIT, reject=reject)
+        rows = CsvRows(source, REQUIRED, OPTIONAL, multiline_limit=LONGEST_ID, reject=reject)
         columns = _columns(rows, reject)
     table = pd.DataFrame(columns)
     table["value"], table["time"] = table["value"].astype("int8"), table["time"].astype("int64")
@@ -50,7 +57,7 @@ def read_song_ids(name: str, reject: Reject) -> list[str]:
     found = []
     with open_csv(name) as source:
         for line, (song_id, _) in CsvRows(
-            source, ("song_id",), ("title",), multiline_limit=ID_LIMIT, reject=reject
+            source, ("song_id",), ("title",), multiline_limit=LONGEST_ID, reject=reject
         ):
             try:
                 found.append(identifier("song_id", song_id))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from recommendations.catalogue import SongRow, merge_songs, song_rows
+from recommendations.loading.row_errors import Code, RowError
+from recommendations.loading.song_rows import SongRow, merge_songs, song_rows
 from recommendations.models import Song
 from recommendations.profiles import Merged
-from recommendations.row_errors import Code, RowError
 
 
 def songs_of(*rows: tuple[str, str, str, str]) -> tuple[list[SongRow], list[RowError]]:
