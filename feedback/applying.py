@@ -52,11 +52,12 @@ class Read(NamedTuple):
 
 @dataclass(slots=True)
 class Sorted:
-    """Records by what is to become of them."""
+    """Records by what is to become of them; done: ids whose rows in the outbox are done with."""
 
     fresh: list[Event]
     repeated: int
     letters: list[Letter]
+    done: set[str]
 
 
 def apply(records: Sequence[Record], settle: Callable[[], None] = lambda: None) -> Tally:
@@ -81,7 +82,7 @@ def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetim
         ]
     )
     keep(found.letters, now)
-    due.mark_applied(_ids_to_mark(parsed), now)
+    due.mark_applied(found.done, now)
     clamped = sum(event.clamped for event in found.fresh)
     return Tally(len(found.fresh), found.repeated, len(found.letters), clamped)
 
@@ -92,7 +93,10 @@ def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime)
         for record, outcome in parsed
         if isinstance(outcome, Rejection)
     ]
-    reads = [Read(record, event) for record, event in parsed if isinstance(event, Event)]
+    reads, foreign = _ours_and_foreign(
+        [Read(record, event) for record, event in parsed if isinstance(event, Event)]
+    )
+    letters += [_letter(record, event, Reason.ID_CONFLICT) for record, event in foreign]
     firsts = _first_of_each_id(reads)
     waiting = _unknown_songs(firsts.values())
     claimed = _claim([e for e in firsts.values() if e.event_id not in waiting], now)
@@ -109,7 +113,34 @@ def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime)
             letters.append(_letter(record, event, Reason.UNKNOWN_SONG))
         else:
             fresh.append(event)
-    return Sorted(fresh, repeated, letters)
+    done = {event.event_id for _, event in reads}
+    # A message that cannot be read may bring any id. Only as a row of the outbox does it say
+    # for certain whose it is.
+    done |= {record.own_id for record, _ in parsed if record.seq is not None}
+    return Sorted(fresh, repeated, letters, done)
+
+
+def _ours_and_foreign(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
+    """Part those from the rest that use the id of a row of the outbox to say something else.
+
+    The id is that of an acknowledged like. If the other event had its effect first, or the row
+    counted as done with it, the like would be lost.
+    """
+    brought = {e.event_id for r, e in reads if r.seq is None or e.event_id != r.own_id}
+    payloads = due.payloads(brought)
+    ours: list[Read] = []
+    foreign: list[Read] = []
+    for read in reads:
+        payload = payloads.get(read.event.event_id, read.record.raw)
+        same = payload == read.record.raw or _content(payload) == read.event.content
+        (ours if same else foreign).append(read)
+    return ours, foreign
+
+
+def _content(payload: bytes) -> bytes | None:
+    """What a row of the outbox says; neither time nor id of its record have a part in that."""
+    event = parse(Record(payload, 0, ""))
+    return event.content if isinstance(event, Event) else None
 
 
 def _first_of_each_id(reads: Sequence[Read]) -> dict[str, Event]:
@@ -168,9 +199,3 @@ def _letter(record: Record, event: Event, reason: Reason) -> Letter:
         Reason.ID_CONFLICT: "the event id was used for another event before",
     }
     return Letter(record, event.event_id, reason, errors[reason], event.user_id, event.song_id)
-
-
-def _ids_to_mark(parsed: Sequence[tuple[Record, Event | Rejection]]) -> set[str]:
-    """Ids whose rows in the outbox are done: a row's own id, and the id that its bytes bring."""
-    ids = {outcome.event_id for _, outcome in parsed}
-    return ids | {record.own_id for record, _ in parsed if record.seq is not None}

@@ -33,6 +33,14 @@ def is_to_send(*, up_to: int) -> bool:
     return OutboxEvent.objects.filter(sent_at=None, applied_at=None, seq__lte=up_to).exists()
 
 
+def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
+    """What the outbox says under these ids, of those that it has: done or not."""
+    if not event_ids:
+        return {}
+    rows = OutboxEvent.objects.filter(event_id__in=event_ids).values_list("event_id", "payload")
+    return {event_id.hex: bytes(payload) for event_id, payload in rows}
+
+
 def mark_sent(seqs: Collection[int]) -> None:
     """Note that the broker has acknowledged these."""
     if seqs:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from feedback import dead_letters
+from feedback.applying import apply
 from feedback.clock import now_us
-from feedback.events import MAX_AHEAD_US, MAX_EVENT_BYTES
+from feedback.events import MAX_AHEAD_US, MAX_EVENT_BYTES, Record
 from feedback.fields import as_rfc_3339
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.reasons import Reason
@@ -116,6 +117,24 @@ def test_another_event_under_a_used_id_is_put_aside(path: Path) -> None:
     assert profile("u") == {"a": 1}
     reasons = DeadLetter.objects.values_list("reason", flat=True)
     assert list(reasons) == [Reason.ID_CONFLICT] * 2
+
+
+@pytest.mark.parametrize("changes", [{"action": "love"}, {"song_id": "b"}, {"action": "dislike"}])
+def test_a_message_that_bears_the_id_of_a_waiting_like_cannot_take_its_place(
+    path: Path, changes: dict[str, Any]
+) -> None:
+    say("u", "a")
+    waiting = OutboxEvent.objects.get()
+    raw = wire(event_id=str(waiting.event_id), **changes)
+
+    assert apply([Record(raw, now_us(), "ab" * 16, topic="likes", partition=0, offset=0)]).dead == 1
+
+    assert OutboxEvent.objects.filter(applied_at=None, sent_at=None).exists()
+    assert path.drain().applied == 1
+    assert profile("u") == {"a": 1}
+    assert not OutboxEvent.objects.filter(applied_at=None).exists()
+    # Nor is the letter applied in its stead, however often an operator tries.
+    assert dead_letters.replay(DeadLetter.objects.all()).applied == 0
 
 
 POISON = {
