@@ -69,7 +69,7 @@ def _records(waiting: QuerySet[OutboxEvent], limit: int) -> list[Record]:
     return [
         Record(
             raw=bytes(payload),
-            time_us=record_time_us(recorded_at),
+            time_us=record_time_us(recorded_at, seq),
             own_id=event_id.hex,
             key=user_id.encode(),
             seq=seq,

@@ -22,17 +22,17 @@ MAX_EVENT_BYTES: Final = 1_000_000
 
 # 2020-01-01: a seq below it is no clock of ours but somebody's counter, and would lose to all.
 FIRST_SEQ: Final = 1_577_836_800_000_000
-# 9999-12-31: above it nothing could ever be put later, and a bigint would overflow.
+# 9999-12-31: what lies above it is no time, and with enough digits a bigint would overflow.
 LAST_SEQ: Final = 253_402_300_799_999_999
 
-# How far ahead of its record a phone's clock may be before it is set back.
+# How far ahead of its record an event may place itself; it is set back to that.
 MAX_AHEAD_US: Final = 5 * 60 * 1_000_000
 
 
 class Record(NamedTuple):
     """One message as a log holds it, and where it stood there.
 
-    time_us: the log's own time of it, microseconds since 1970 UTC.
+    time_us: the log's own time of it, microseconds since 1970 UTC; 0 where that is not known.
     own_id: 32 hex digits that only this record has, for an event that brings no id.
     epoch, topic, partition, offset: its place in Kafka; seq: its place in the outbox.
     """
@@ -54,7 +54,7 @@ class Event:
 
     event_id: 32 lower hex digits. value: +1, -1 or 0. order_key: microseconds since 1970 UTC.
     content: a digest of what it says, by which two events of one id are told apart.
-    clamped: its own time was more than five minutes ahead of its record's.
+    clamped: its seq or its own time was more than five minutes ahead of its record's time.
     """
 
     event_id: str
@@ -175,10 +175,13 @@ def _seq(value: Any) -> int | None:
 
 
 def _order_key(seq: int | None, own_time_us: int | None, time_us: int) -> tuple[int, bool]:
-    """The place in the one order of all events, and whether the sender's clock was set back."""
-    if seq is not None:
-        return seq, False
-    if own_time_us is None:
+    """The place in the one order of all events, and whether it had to be set back.
+
+    Not even a seq is believed further than the record's time and a little: anyone who may write to
+    the log could otherwise put an event where nothing can ever be said later.
+    """
+    said_us = own_time_us if seq is None else seq
+    if said_us is None:
         return time_us, False
-    latest = time_us + MAX_AHEAD_US
-    return min(own_time_us, latest), own_time_us > latest
+    latest = min(time_us + MAX_AHEAD_US, LAST_SEQ)
+    return min(said_us, latest), said_us > latest

@@ -13,15 +13,19 @@ from django.db import transaction
 
 from access.callers import Caller
 from feedback.clock import as_datetime, now_us
-from feedback.events import Event, Record, content_digest, encode, parse
+from feedback.events import LAST_SEQ, Event, Record, content_digest, encode, parse
 from feedback.fields import ACTIONS
 from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent, OutboxEvent, OutboxSequence
 from feedback.pairs import Pair, known_songs, order_keys
-from feedback.reasons import Reason
+from feedback.reasons import Reason, Refusal
 
 # The name space of the ids made from what clients send; changing it would forget every repeat.
 CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
+
+# How far ahead of the clock, and of all that was issued, a profile may be and still be followed:
+# records bring times of at most about an hour, a clock or a backup may add to that.
+MAX_HELD_AHEAD_US: Final = 24 * 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It is not kept: the song is unknown, or the id was used for something else."""
+    """It is not kept."""
 
     event_id: str
-    reason: Reason
+    reason: Refusal
 
 
 def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
@@ -102,9 +106,13 @@ class _Books:
         if before is not None:
             return self._repeat(wish, event_id, same=before == wish.content)
         if not self._song_is_known(wish):
-            return Refused(event_id, Reason.UNKNOWN_SONG)
+            return Refused(event_id, Refusal.UNKNOWN_SONG)
+        seq = self._next_seq(wish)
+        if seq is None:
+            return Refused(event_id, Refusal.HELD_AHEAD)
+        self.last_seq = seq
         self.said[event_id] = wish.content
-        self.rows.append(self._row(wish, event_id, self._next_seq(wish)))
+        self.rows.append(self._row(wish, event_id, seq))
         return Accepted(event_id)
 
     def write(self) -> None:
@@ -118,22 +126,26 @@ class _Books:
         if same:
             return Accepted(event_id)
         self.conflicts.append(_conflict(wish, event_id, self.now_us))
-        return Refused(event_id, Reason.ID_CONFLICT)
+        return Refused(event_id, Refusal.ID_CONFLICT)
 
     def _song_is_known(self, wish: Wish) -> bool:
         # What was said of a song that has left the catalogue since can still be taken back.
         withdraws = wish.action == "unlike" and wish.pair in self.keys
         return withdraws or wish.song_id in self.songs
 
-    def _next_seq(self, wish: Wish) -> int:
+    def _next_seq(self, wish: Wish) -> int | None:
         """Later than the clock, than all that was issued and than what the profile holds.
 
         Without the second a clock that is set back, and without the third a restored backup,
-        would make new likes lose against old ones.
+        would make new likes lose against old ones. None where the profile holds what no clock of
+        ours can have written: followed, it would take the seqs of all users along.
         """
-        held = self.keys.get(wish.pair, 0)
-        self.last_seq = max(self.now_us, self.last_seq + 1, held + 1)
-        return self.last_seq
+        seq = max(self.now_us, self.last_seq + 1)
+        # With a time of its own it takes its place there, whatever the profile holds.
+        held = self.keys.get(wish.pair, 0) if wish.occurred_at_us is None else 0
+        if held < seq:
+            return seq if seq <= LAST_SEQ else None
+        return held + 1 if held < self.now_us + MAX_HELD_AHEAD_US else None
 
     def _row(self, wish: Wish, event_id: str, seq: int) -> OutboxEvent:
         own_time = wish.occurred_at_us

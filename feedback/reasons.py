@@ -1,4 +1,6 @@
-"""Why a message can never be applied: the closed list."""
+"""Why a message can never be applied, and why a request is not kept: the closed lists."""
+
+from enum import StrEnum
 
 from django.db.models import TextChoices
 
@@ -21,3 +23,12 @@ class Reason(TextChoices):
     BAD_TIME = "bad_time", "not a time as RFC 3339 writes it, or out of range"
     UNKNOWN_SONG = "unknown_song", "a song that is not in the catalogue (yet)"
     ID_CONFLICT = "id_conflict", "an event id that was used for another event"
+
+
+class Refusal(StrEnum):
+    """Why what somebody asks for is not kept, though its fields are right."""
+
+    UNKNOWN_SONG = Reason.UNKNOWN_SONG.value
+    ID_CONFLICT = Reason.ID_CONFLICT.value
+    # The profile holds a word of a time so far ahead that nothing said now would be later.
+    HELD_AHEAD = "held_ahead"

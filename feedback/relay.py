@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from feedback import due
+from feedback.clock import now_us, to_ms
 from feedback.complaints import Complaints
 from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
@@ -29,8 +30,30 @@ logger = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 5.0
 BATCH_SIZE: Final = 1_000
 FLUSH_SECONDS: Final = 10.0
+# A broker refuses times more than an hour ahead of its clock, and its clock may be another.
+MAX_AHEAD_MS: Final = 50 * 60 * 1_000
+MAX_SPREAD_MS: Final = 5 * 60 * 1_000
 POLL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 0.5
+
+
+class RecordTimes:
+    """The time that each record is given on the broker: its own, as far as the broker takes it."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def timestamp_ms(self, time_us: int) -> int:
+        """Milliseconds since 1970.
+
+        A record of a clock that was set back far is brought near; each such a little later than
+        the one before, so that what was said in an order keeps it.
+        """
+        own_ms, latest_ms = to_ms(time_us), to_ms(now_us()) + MAX_AHEAD_MS
+        if own_ms <= latest_ms:
+            return own_ms
+        self._last_ms = min(max(latest_ms, self._last_ms + 1), latest_ms + MAX_SPREAD_MS, own_ms)
+        return self._last_ms
 
 
 class Relay:
@@ -41,6 +64,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._producer: KafkaProducer | None = None
+        self._times = RecordTimes()
 
     def send_due(self) -> int:
         """Publish one batch of what is due and mark what the broker has; return how many.
@@ -89,7 +113,7 @@ class Relay:
             settings.LIKES_TOPIC,
             value=record.raw,
             key=record.key,
-            timestamp_ms=record.time_us // 1_000,
+            timestamp_ms=self._times.timestamp_ms(record.time_us),
         )
 
     def _connected(self) -> KafkaProducer:

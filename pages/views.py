@@ -97,7 +97,9 @@ def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> None
     """Hand the opinion in and wait, shortly, for its effect."""
     wish = outbox.Wish(user_id, song_id, action)
     [answer] = outbox.accept(callers.listener(user_id), [wish])
-    if not has_effect_soon(answer.event_id):
+    if isinstance(answer, outbox.Refused):
+        messages.error(request, "This cannot be kept: the profile holds a word from the future.")
+    elif not has_effect_soon(answer.event_id):
         messages.info(request, "Kept. It takes effect as soon as the consumer runs again.")
 
 

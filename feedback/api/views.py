@@ -35,7 +35,7 @@ from feedback.api.serializers import (
 )
 from feedback.fields import FieldError, identifier
 from feedback.outbox import Accepted, Refused, Wish, accept
-from feedback.reasons import Reason
+from feedback.reasons import Refusal
 from recommendations.api.queries import parse
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -44,19 +44,23 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Your own id of this request: sent again, it gets the first answer.",
 )
+HELD_AHEAD = "The profile holds a word on this song that is dated more than a day ahead."
 # Which field of a row a refusal is about, and what to say of it.
 REFUSALS = {
-    Reason.UNKNOWN_SONG: ("song_id", "there is no such song"),
-    Reason.ID_CONFLICT: ("event_id", "this id was used for another event"),
+    Refusal.UNKNOWN_SONG: ("song_id", "there is no such song"),
+    Refusal.ID_CONFLICT: ("event_id", "this id was used for another event"),
+    Refusal.HELD_AHEAD: ("song_id", HELD_AHEAD),
+}
+CONFLICTS = {
+    Refusal.ID_CONFLICT: "This Idempotency-Key was used for another request.",
+    Refusal.HELD_AHEAD: HELD_AHEAD,
 }
 
 
 class Conflict(APIException):
-    """The Idempotency-Key was used for something else."""
+    """What is asked for does not go together with what was said before."""
 
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "This Idempotency-Key was used for another request."
-    default_code = Reason.ID_CONFLICT.value
 
 
 class LikeView(APIView):
@@ -131,9 +135,9 @@ def accept_one(caller: Caller, wish: Wish) -> Accepted:
     [answer] = accept(caller, [wish])
     if isinstance(answer, Accepted):
         return answer
-    if answer.reason == Reason.UNKNOWN_SONG:
+    if answer.reason == Refusal.UNKNOWN_SONG:
         raise NotFound("There is no such song.")
-    raise Conflict
+    raise Conflict(CONFLICTS[answer.reason], answer.reason.value)
 
 
 def _results(rows: list[Wish | Errors], caller: Caller) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 
 from access import callers
 from feedback.applying import Tally
-from feedback.clock import as_datetime, now_us
+from feedback.clock import as_datetime, now_us, to_ms
 from feedback.consuming import consume
 from feedback.kafka_clients import LikesTopic, client_options
 from feedback.kafka_log import KafkaLog
@@ -61,7 +61,8 @@ class EmbeddedPath:
     def publish(self, raw: bytes, *, time_us: int | None = None) -> None:
         """There are no other producers; these bytes take their row."""
         at = now_us() if time_us is None else time_us
-        self._last_seq = max(now_us(), self._last_seq + 1)
+        # Other producers have no seq of ours: a small one leaves the record its own time.
+        self._last_seq += 1
         OutboxEvent.objects.create(
             seq=self._last_seq,
             event_id=uuid.uuid4(),
@@ -91,7 +92,7 @@ class KafkaPath:
 
     def publish(self, raw: bytes, *, time_us: int | None = None) -> None:
         """Send the bytes, all to one partition, so that they are read in this order."""
-        at_ms = None if time_us is None else time_us // 1_000
+        at_ms = None if time_us is None else to_ms(time_us)
         self._producer.send(settings.LIKES_TOPIC, raw, partition=0, timestamp_ms=at_ms)
 
     def drain(self) -> Tally:

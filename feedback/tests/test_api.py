@@ -12,6 +12,7 @@ from access import listener_tokens, service_keys
 from feedback.api import views
 from feedback.models import OutboxEvent
 from recommendations.models import Song
+from recommendations.profiles import Judgement, merge_judgements
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +121,20 @@ def test_an_idempotency_key_used_for_something_else_is_a_conflict(call: Any) -> 
     assert answer.status_code == 409
     assert answer.json()["code"] == "id_conflict"
     assert call("PUT", LIKE, {"action": "like"}, **{"idempotency-key": ""}).status_code == 400
+
+
+def test_a_word_that_could_not_be_the_last_is_a_conflict_that_says_so(call: Any) -> None:
+    merge_judgements([Judgement("1", "3", 1, 2**60, "00" * 16)])
+
+    answer = call("PUT", "/api/v1/users/1/likes/3", {"action": "dislike"})
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "held_ahead"
+    assert "a day ahead" in answer.json()["detail"]
+    row = {"user_id": "1", "song_id": "3", "action": "like"}
+    [result] = call("POST", "/api/v1/feedback", [row]).json()["results"]
+    assert "a day ahead" in result["errors"]["song_id"][0]
+    assert kept() == []
 
 
 def test_a_batch_keeps_its_good_rows_and_names_its_bad_ones(call: Any) -> None:

@@ -104,6 +104,16 @@ def test_a_time_far_ahead_of_the_record_is_set_back_and_flagged() -> None:
     assert event.clamped
 
 
+def test_a_seq_is_believed_up_to_five_minutes_after_the_record() -> None:
+    latest = NOON_US + MAX_AHEAD_US
+
+    assert accepted(wire(seq=latest)).order_key == latest
+    assert not accepted(wire(seq=latest)).clamped
+    for ahead in (latest + 1, LAST_SEQ):
+        assert accepted(wire(seq=ahead)).order_key == latest
+        assert accepted(wire(seq=ahead)).clamped
+
+
 def test_without_any_time_the_order_is_the_records_time() -> None:
     assert accepted(wire(seq=..., occurred_at=...)).order_key == NOON_US
 

@@ -10,13 +10,16 @@ from django.conf import settings
 from django.db import transaction
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
+import feedback.relay
 from feedback.applying import apply
+from feedback.clock import record_time_us
 from feedback.consuming import consume
+from feedback.events import MAX_AHEAD_US
 from feedback.kafka_clients import LikesTopic, client_options
 from feedback.kafka_log import KafkaLog
 from feedback.log import Batch, Fenced, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
-from feedback.relay import Relay, relay
+from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay
 from feedback.tests.paths import KafkaPath, never, profile, say
 from recommendations.models import Interaction
 
@@ -206,7 +209,7 @@ def test_two_relays_that_send_the_same_have_one_effect(path: KafkaPath) -> None:
 def test_an_event_has_the_same_place_in_the_order_whichever_way_it_comes(path: KafkaPath) -> None:
     # Clamped to the record's time, which the relay takes from the outbox.
     say("u", "a", occurred_at_us=4_000_000_000_000_000)
-    at = OutboxEvent.objects.get().recorded_at
+    event = OutboxEvent.objects.get()
     path.drain()
     order_key = Interaction.objects.get().order_key
     for table in (AppliedEvent, Interaction):
@@ -216,7 +219,20 @@ def test_an_event_has_the_same_place_in_the_order_whichever_way_it_comes(path: K
     consume(OutboxLog(), once=True, should_stop=never)
 
     assert Interaction.objects.get().order_key == order_key
-    assert order_key == int(at.timestamp() * 1_000) * 1_000 + 300_000_000
+    assert order_key == record_time_us(event.recorded_at, event.seq) + MAX_AHEAD_US
+
+
+def test_times_too_far_ahead_for_a_broker_are_brought_near_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_ms = 1_782_907_200_000
+    monkeypatch.setattr(feedback.relay, "now_us", lambda: now_ms * 1_000)
+    times, near_ms = RecordTimes(), now_ms + MAX_AHEAD_MS
+
+    assert times.timestamp_ms(near_ms * 1_000 - 1) == near_ms
+    far_us = (near_ms + 3_600_000) * 1_000
+    assert [times.timestamp_ms(far_us + n) - near_ms for n in range(3)] == [0, 1, 2]
+    assert times.timestamp_ms(now_ms * 1_000) == now_ms
 
 
 def test_kafka_is_told_how_far_the_group_has_read(path: KafkaPath, admin: Any) -> None:

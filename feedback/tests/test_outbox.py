@@ -8,9 +8,10 @@ from django.db import OperationalError
 
 from access import callers
 from feedback import outbox
+from feedback.events import LAST_SEQ
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent, OutboxSequence
-from feedback.outbox import Accepted, Refused, Wish, accept
-from feedback.reasons import Reason
+from feedback.outbox import MAX_HELD_AHEAD_US, Accepted, Refused, Wish, accept
+from feedback.reasons import Reason, Refusal
 from recommendations.models import Song
 from recommendations.profiles import Judgement, merge_judgements
 
@@ -107,6 +108,46 @@ def test_a_new_word_is_later_than_what_the_profile_holds() -> None:
     assert seqs() == [ahead + 1, ahead + 2]
 
 
+def test_a_profile_that_no_clock_of_ours_can_have_written_is_not_followed() -> None:
+    far = NOON_US + MAX_HELD_AHEAD_US
+    for user_id, held in (("u", far), ("v", 2**63 - 1)):
+        merge_judgements([Judgement(user_id, "a", 1, held, "00" * 16)])
+
+    answers = accept(APP, [like(), like(user_id="v"), like("b"), like(occurred_at_us=NOON_US)])
+
+    assert [getattr(answer, "reason", "kept") for answer in answers] == [
+        "held_ahead",
+        "held_ahead",
+        "kept",
+        "kept",
+    ]
+    assert seqs() == [NOON_US, NOON_US + 1]
+    assert OutboxSequence.objects.get().last_seq == NOON_US + 1
+
+
+def test_what_this_clock_wrote_before_it_was_set_back_is_followed_however_far(
+    clock: Clock,
+) -> None:
+    clock.us += 365 * MAX_HELD_AHEAD_US
+    accept(APP, [like()])
+    ahead = clock.us
+    merge_judgements([Judgement("u", "a", 1, ahead, "00" * 16)])
+    clock.us = NOON_US
+
+    accept(APP, [like(action="unlike")])
+
+    assert seqs() == [ahead, ahead + 1]
+
+
+def test_no_seq_is_issued_past_the_last_one_that_can_be_read() -> None:
+    OutboxSequence.objects.update_or_create(defaults={"last_seq": LAST_SEQ})
+
+    [refused] = accept(APP, [like()])
+
+    assert isinstance(refused, Refused)
+    assert refused.reason == Refusal.HELD_AHEAD
+
+
 def test_an_event_with_a_time_of_its_own_goes_out_without_seq() -> None:
     accept(APP, [like(occurred_at_us=NOON_US - 1)])
 
@@ -157,7 +198,7 @@ def test_the_same_id_with_another_content_is_a_conflict_and_a_dead_letter() -> N
     accept(APP, [like(client_id="1", action="dislike")])
 
     assert isinstance(refused, Refused)
-    assert refused.reason == Reason.ID_CONFLICT
+    assert refused.reason == Refusal.ID_CONFLICT
     assert OutboxEvent.objects.count() == 1
     letter = DeadLetter.objects.get()
     assert (letter.source, letter.reason) == ("api", Reason.ID_CONFLICT)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from feedback import dead_letters
+from feedback import dead_letters, outbox, relay
 from feedback.applying import apply
-from feedback.clock import now_us
-from feedback.events import MAX_AHEAD_US, MAX_EVENT_BYTES, Record
+from feedback.clock import now_us, to_ms
+from feedback.events import LAST_SEQ, MAX_AHEAD_US, MAX_EVENT_BYTES, Record
 from feedback.fields import as_rfc_3339
-from feedback.models import DeadLetter, OutboxEvent
+from feedback.models import DeadLetter, OutboxEvent, OutboxSequence
 from feedback.reasons import Reason
 from feedback.tests.paths import Path, profile, say
 from recommendations.models import Interaction, Listener, Song
@@ -179,7 +179,60 @@ def test_a_clock_far_ahead_is_set_back_and_flagged(path: Path) -> None:
     tally = path.drain()
 
     assert tally.clamped == 1
-    assert Interaction.objects.get().order_key == now // 1_000 * 1_000 + MAX_AHEAD_US
+    assert Interaction.objects.get().order_key == to_ms(now) * 1_000 + MAX_AHEAD_US
+
+
+@pytest.mark.parametrize("seq", [now_us() + 24 * HOUR_US, LAST_SEQ])
+def test_a_foreign_seq_of_the_future_does_not_have_the_last_word(path: Path, seq: int) -> None:
+    path.publish(wire(seq=seq), time_us=now_us())
+    assert path.drain().clamped == 1
+
+    say("u", "a", "dislike")
+    say("v", "a", "dislike")
+    tally = path.drain()
+
+    assert (tally.applied, tally.dead, tally.clamped) == (2, 0, 0)
+    assert (profile("u"), profile("v")) == ({"a": -1}, {"a": -1})
+    assert OutboxSequence.objects.get().last_seq < now_us() + HOUR_US
+
+
+def test_a_clock_that_is_set_back_an_hour_does_not_make_new_words_lose(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("u", "a")
+    monkeypatch.setattr(outbox, "now_us", lambda: now_us() - HOUR_US)
+    say("u", "a", "dislike")
+
+    tally = path.drain()
+
+    assert tally.clamped == 0
+    assert profile("u") == {"a": -1}
+
+
+def test_a_profile_that_is_ahead_of_the_clock_does_not_make_new_words_lose(path: Path) -> None:
+    # As after the restore of a backup that is older than the profile of this pair.
+    merge_judgements([Judgement("u", "a", 1, now_us() + HOUR_US // 2, "00" * 16)])
+    say("u", "a", "dislike")
+
+    tally = path.drain()
+
+    assert tally.clamped == 0
+    assert profile("u") == {"a": -1}
+
+
+def test_what_is_said_while_the_clock_is_days_behind_keeps_its_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("u", "c")
+    for module in (outbox, relay):
+        monkeypatch.setattr(module, "now_us", lambda: now_us() - 48 * HOUR_US)
+    for number in range(20):
+        for action in ("like", "dislike"):
+            say(f"u{number}", "a", action)
+
+    path.drain()
+
+    assert Interaction.objects.filter(song_id="a", value=-1).count() == 20
 
 
 def test_what_happened_offline_does_not_beat_what_was_said_since(path: Path) -> None:
