@@ -6,7 +6,7 @@ from typing import Any
 from kafka import TopicPartition
 
 from feedback import offsets
-from feedback.events import Record
+from feedback.events import LAST_SEQ, Record
 from feedback.kafka_clients import BROKER_ERRORS
 from feedback.kafka_member import Fetched, Member
 from feedback.log import Batch, LogUnavailable
@@ -111,8 +111,7 @@ def _after(start: Position, last: Any) -> Position:
 def _as_record(epoch: int, found: Any) -> Record:
     return Record(
         raw=found.value or b"",
-        # Formats older than Kafka 0.10 have no time; they say -1.
-        time_us=max(found.timestamp, 0) * 1_000,
+        time_us=_time_us(found.timestamp),
         own_id=offsets.own_id(epoch, found.topic, found.partition, found.offset),
         key=found.key,
         epoch=epoch,
@@ -120,3 +119,14 @@ def _as_record(epoch: int, found: Any) -> Record:
         partition=found.partition,
         offset=found.offset,
     )
+
+
+def _time_us(timestamp_ms: int) -> int:
+    """The record's time, 0 where it brings none.
+
+    Formats older than Kafka 0.10 say -1. A time past the year 9999 (microseconds in the place of
+    milliseconds, say) is none either: later than all that can be said, it would end the
+    conversation about that song, and further on it would not fit into the database.
+    """
+    time_us = timestamp_ms * 1_000
+    return time_us if 0 <= time_us <= LAST_SEQ else 0

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 import feedback.relay
 from feedback.applying import apply
-from feedback.clock import record_time_us
+from feedback.clock import now_us, record_time_us
 from feedback.consuming import consume
 from feedback.events import MAX_AHEAD_US
 from feedback.kafka_clients import LikesTopic, client_options
@@ -220,6 +220,26 @@ def test_an_event_has_the_same_place_in_the_order_whichever_way_it_comes(path: K
 
     assert Interaction.objects.get().order_key == order_key
     assert order_key == record_time_us(event.recorded_at, event.seq) + MAX_AHEAD_US
+
+
+def test_a_record_of_no_possible_time_is_read_as_one_without_a_time(
+    likes_topic: str, admin: Any
+) -> None:
+    # Brokers refuse times far ahead; older ones, and some settings, do not.
+    configs = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    topic = {"num_partitions": 1, "configs": configs}
+    admin.create_topics({likes_topic: topic}, wait_for_metadata=True)
+    path = KafkaPath()
+    microseconds_as_milliseconds = now_us() * 1_000
+    for user_id, time_us in (("u", microseconds_as_milliseconds), ("v", (2**63 - 1) * 1_000)):
+        path.publish(bare(user_id, "a"), time_us=time_us)
+        say(user_id, "a", "dislike")
+
+    tally = path.drain()
+    path.close()
+
+    assert tally.applied == 4
+    assert (profile("u"), profile("v")) == ({"a": -1}, {"a": -1})
 
 
 def test_times_too_far_ahead_for_a_broker_are_brought_near_in_their_order(
