@@ -52,6 +52,13 @@ def test_the_list_names_each_open_letter_without_its_control_characters(
     assert run("list", "--state", "discarded") == "none"
 
 
+def test_without_a_word_the_open_letters_are_listed() -> None:
+    assert run() == run("list") != "none"
+    with pytest.raises(CommandError):
+        run("--reason", "bad_json", "discard", "--all")
+    assert DeadLetter.objects.filter(state="open").count() == 2
+
+
 def test_one_letter_is_shown_whole(letters: dict[str, DeadLetter]) -> None:
     shown = json.loads(run("show", str(letters["bad_json"].pk), "--json"))
 

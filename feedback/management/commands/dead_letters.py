@@ -12,6 +12,7 @@ from feedback.models import DeadLetter
 from feedback.reasons import Reason
 
 SHOWN_BYTES = 2_000
+LISTED = 50
 
 
 class Command(BaseCommand):
@@ -19,19 +20,18 @@ class Command(BaseCommand):
 
     help = (
         "Look at messages that could not be applied, apply them again, or give them up."
-        " Example: manage.py dead_letters list --reason unknown_song;"
+        " Without a word they are listed. Example:"
+        " manage.py dead_letters list --reason unknown_song;"
         " manage.py dead_letters replay --reason unknown_song; manage.py dead_letters show 17"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the four words and their flags."""
-        words = parser.add_subparsers(
-            dest="word", required=True, metavar="list|show|replay|discard"
-        )
-        listing = words.add_parser("list", help="the newest ones, one a line")
+        words = parser.add_subparsers(dest="word", metavar="list|show|replay|discard")
+        listing = words.add_parser("list", help="the newest ones, one a line (the default)")
         _add_filters(listing)
         listing.add_argument("--state", choices=DeadLetter.State.values, default="open")
-        listing.add_argument("--limit", type=int, default=50)
+        listing.add_argument("--limit", type=int, default=LISTED)
         show = words.add_parser("show", help="all of one")
         show.add_argument("ids", type=int, nargs=1, metavar="ID")
         for word, meaning in (("replay", "apply again"), ("discard", "give up for good")):
@@ -41,6 +41,8 @@ class Command(BaseCommand):
             act.add_argument("--all", action="store_true", help="every open one")
         for each in words.choices.values():
             each.add_argument("--json", action="store_true", help="print JSON")
+        # Flags belong behind a word: in front of "discard" they would be read and not obeyed.
+        parser.set_defaults(word="list", reason=None, state="open", limit=LISTED, json=False)
 
     def handle(self, *, word: str, json: bool, **options: Any) -> str:
         """Do what the word says."""
