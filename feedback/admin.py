@@ -5,51 +5,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 
 from feedback import dead_letters
 from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
+from recommendations.admin import CappedPaginator, ReadOnly
 
 if TYPE_CHECKING:
     OutboxBase = admin.ModelAdmin[OutboxEvent]
     LetterBase = admin.ModelAdmin[DeadLetter]
     OffsetBase = admin.ModelAdmin[ConsumerOffset]
-    PaginatorBase = Paginator[Any]
 else:
     OutboxBase = LetterBase = OffsetBase = admin.ModelAdmin
-    PaginatorBase = Paginator
 
-MOST_COUNTED: Final = 10_000
 SHOWN_BYTES: Final = 2_000
-
-
-class CappedPaginator(PaginatorBase):
-    """Pages over a large table. Counting all of it would cost more than showing a page."""
-
-    @cached_property
-    def count(self) -> int:
-        """How many there are, at most 10,000: filters and the search find what lies behind."""
-        rows: QuerySet[Any] = self.object_list[:MOST_COUNTED]  # type: ignore[assignment]
-        return rows.count()
-
-
-class ReadOnly:
-    """What is here was written by the like path and is not edited by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Never: a row that goes missing is a like that is lost."""
-        return False
 
 
 class FindsById:

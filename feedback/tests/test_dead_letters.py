@@ -9,10 +9,12 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from feedback import admin as feedback_pages
 from feedback.applying import apply
 from feedback.events import Record
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from feedback.tests.paths import profile, say
+from recommendations import admin as pages
 from recommendations.models import Song
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +121,12 @@ def test_the_admin_shows_markup_as_text_and_lets_nobody_edit(
     assert "<b>" not in page.replace("<b></b>", "")
     assert staff.get(f"{ADMIN}add/").status_code == 403
     assert staff.post(f"{ADMIN}{letters['bad_json'].pk}/delete/").status_code == 403
+
+
+def test_pages_of_this_app_count_and_forbid_as_those_of_the_catalogue() -> None:
+    for page in (feedback_pages.OutboxAdmin, feedback_pages.DeadLetterAdmin):
+        assert page.paginator is pages.CappedPaginator
+        assert issubclass(page, pages.ReadOnly)
 
 
 def test_lists_ask_few_questions_whatever_the_table_holds(
