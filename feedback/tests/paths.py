@@ -1,6 +1,8 @@
 """The two ways that a like can take, behind one face: the same tests run along both."""
 
+import time
 import uuid
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -21,9 +23,18 @@ from recommendations.models import Interaction
 APP = callers.service("app", frozenset())
 
 
-def never() -> bool:
-    """A loop that is not told to stop."""
-    return False
+def patience(
+    stop: Callable[[], bool] = lambda: False, *, seconds: float = 30
+) -> Callable[[], bool]:
+    """What tells a loop to stop, if anything does; it fails the test when the loop never ends."""
+    deadline = time.monotonic() + seconds
+
+    def should_stop() -> bool:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s the loop still runs")
+        return stop()
+
+    return should_stop
 
 
 def say(user_id: str, song_id: str, action: str = "like", **more: Any) -> Accepted | Refused:
@@ -74,7 +85,7 @@ class EmbeddedPath:
 
     def drain(self) -> Tally:
         """Apply what is due."""
-        return consume(self._log, once=True, should_stop=never)
+        return consume(self._log, once=True, should_stop=patience())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -98,8 +109,8 @@ class KafkaPath:
     def drain(self) -> Tally:
         """Relay what is due, then apply all of the topic that is new."""
         self.flush()
-        relay(once=True, should_stop=never)
-        return consume(self._log, once=True, should_stop=never)
+        relay(once=True, should_stop=patience())
+        return consume(self._log, once=True, should_stop=patience())
 
     def flush(self) -> None:
         """Wait until all that was published is in the topic."""

@@ -16,7 +16,7 @@ from feedback.log import Batch, LogUnavailable, OutboxLog
 from feedback.models import DeadLetter
 from feedback.outbox import Wish, accept
 from feedback.presence import Presence, is_shown
-from feedback.tests.paths import APP, never, profile, say
+from feedback.tests.paths import APP, patience, profile, say
 from recommendations.models import Lease, Song
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("songs")]
@@ -43,7 +43,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_put_aside(
     say("u", "a")
 
     with caplog.at_level(logging.WARNING):
-        consume(OutboxLog(), once=True, should_stop=never)
+        consume(OutboxLog(), once=True, should_stop=patience())
 
     assert profile("u") == {"a": 1}
     assert not DeadLetter.objects.exists()
@@ -69,18 +69,18 @@ def test_a_log_that_is_away_is_waited_for_but_not_with_once() -> None:
     say("u", "a")
     log = AwayLog()
 
-    consume(log, once=False, should_stop=lambda: bool(profile("u")))
+    consume(log, once=False, should_stop=patience(lambda: bool(profile("u"))))
 
     assert log.tries == -1
     say("u", "b")
     with pytest.raises(LogUnavailable):
-        consume(AwayLog(), once=True, should_stop=never)
+        consume(AwayLog(), once=True, should_stop=patience())
 
 
 def test_a_running_consumer_shows_a_sign_of_life_and_takes_it_down() -> None:
     presence = Presence("machine-0")
 
-    consume(OutboxLog(), once=True, should_stop=never, presence=presence)
+    consume(OutboxLog(), once=True, should_stop=patience(), presence=presence)
 
     assert Lease.objects.get().name == "likes-consumer-machine-0"
     assert is_shown()
@@ -117,7 +117,7 @@ def test_a_commit_of_another_connection_ends_the_wait() -> None:
     writer.start()
 
     watch.wait(20)
-    writer.join()
+    writer.join(10)
 
     assert time.monotonic() - start < 10
 
@@ -130,7 +130,7 @@ def _add_a_song() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_requests_with_one_id_at_the_same_time_are_one_event() -> None:
     Song.objects.get_or_create(song_id="a", title="a")
-    start = threading.Barrier(6)
+    start = threading.Barrier(6, timeout=30)
     answers = []
 
     def ask() -> None:
@@ -142,7 +142,7 @@ def test_requests_with_one_id_at_the_same_time_are_one_event() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
     assert len(answers) == 6
     assert len(set(answers)) == 1

@@ -20,7 +20,8 @@ from feedback.kafka_log import KafkaLog
 from feedback.log import Batch, Fenced, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
 from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay
-from feedback.tests.paths import KafkaPath, never, profile, say
+from feedback.tests.paths import KafkaPath, patience, profile, say
+from feedback.tests.processes import wait_for
 from recommendations.models import Interaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.kafka, pytest.mark.usefixtures("songs")]
@@ -45,8 +46,7 @@ def admin(likes_topic: str) -> Iterator[Any]:
 def make_the_topic_anew(admin: Any) -> None:
     admin.delete_topics([settings.LIKES_TOPIC])
     topic = LikesTopic()
-    while topic.identity() is not None:
-        pass
+    wait_for(lambda: topic.identity() is None, 30, "the old topic has gone")
     topic.make_if_absent()
     topic.close()
 
@@ -56,8 +56,9 @@ def bare(user_id: str, song_id: str) -> bytes:
 
 
 def next_batch(log: KafkaLog) -> Batch:
+    keep_on = patience()
     while not (batch := log.poll(0.2)).records:
-        pass
+        assert not keep_on()
     return batch
 
 
@@ -86,7 +87,8 @@ def test_a_partition_read_by_another_meanwhile_is_fenced_and_nothing_is_applied(
     path.publish(bare("u", "a"))
     path.drain()
     path.close_log()
-    log = KafkaLog("second")
+    # Under the same name it need not wait until the group has given the first one up.
+    log = KafkaLog("the-test")
     path.publish(bare("u", "b"))
     path.flush()
     batch = next_batch(log)
@@ -119,7 +121,7 @@ def test_a_topic_made_anew_is_read_whole_and_lost_events_are_sent_again(
     path.publish(bare("v", "a"))
     path.drain()
     say("u", "b")
-    relay(once=True, should_stop=never)
+    relay(once=True, should_stop=patience())
     if not is_open:
         path.close_log()
     make_the_topic_anew(admin)
@@ -176,14 +178,14 @@ def test_a_restored_database_catches_up_from_the_log_and_newer_likes_win(path: K
 def test_going_over_to_kafka_and_back_loses_nothing_and_repeats_nothing(path: KafkaPath) -> None:
     embedded = OutboxLog()
     say("u", "a")
-    consume(embedded, once=True, should_stop=never)
+    consume(embedded, once=True, should_stop=patience())
     say("u", "b")
     say("v", "b")
 
     through_kafka = path.drain()
     say("u", "c")
-    relay(once=True, should_stop=never)
-    back = consume(embedded, once=True, should_stop=never)
+    relay(once=True, should_stop=patience())
+    back = consume(embedded, once=True, should_stop=patience())
     over_again = path.drain()
 
     assert (through_kafka.applied, through_kafka.repeated) == (2, 0)
@@ -216,7 +218,7 @@ def test_an_event_has_the_same_place_in_the_order_whichever_way_it_comes(path: K
         table.objects.all().delete()
     OutboxEvent.objects.update(applied_at=None)
 
-    consume(OutboxLog(), once=True, should_stop=never)
+    consume(OutboxLog(), once=True, should_stop=patience())
 
     assert Interaction.objects.get().order_key == order_key
     assert order_key == record_time_us(event.recorded_at, event.seq) + MAX_AHEAD_US
