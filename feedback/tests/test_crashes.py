@@ -1,5 +1,6 @@
 """Processes that are killed, stopped and multiplied: nothing is lost, nothing happens twice."""
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from django.conf import settings
 from kafka import KafkaAdminClient
 
 from access import callers
+from feedback.applying import Tally
 from feedback.fields import ACTIONS
 from feedback.kafka_clients import client_options
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
@@ -21,6 +23,7 @@ from tests.kafka.broker import Broker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 APP = callers.service("app", frozenset())
+CONSUMER = ("consume_likes", "--json")
 TRANSPORTS = ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
 
 
@@ -57,8 +60,20 @@ class Journal:
         """Whether everything that was said has had its effect."""
         return AppliedEvent.objects.count() >= self.count
 
-    def check(self) -> None:
-        """Nothing lost, nothing twice, every last word in its profile, nothing put aside."""
+    def applied_before(self) -> int:
+        """How many have had their effect, by whomever; a killed process cannot say how many."""
+        return AppliedEvent.objects.count()
+
+    def check(self, *tallies: Tally, before: int = 0, unsaid: int = 0) -> None:
+        """Nothing lost, nothing twice, every last word in its profile, nothing put aside.
+
+        Profiles and ids look the same after a second effect, so the consumers' own counts must add
+        up. tallies: of those that ended in order. before: what others had done before these began.
+        unsaid: the most that a killed one may have done beside them.
+        """
+        applied = before + sum(tally.applied for tally in tallies)
+        assert self.count - unsaid <= applied <= self.count
+        assert sum(tally.dead for tally in tallies) == 0
         rows = Interaction.objects.values_list("listener__user_id", "song_id", "value")
         assert {(user, str(song)): value for user, song, value in rows} == self.last_word
         assert AppliedEvent.objects.count() == self.count
@@ -68,6 +83,13 @@ class Journal:
     def _wish(self) -> Wish:
         user, song = self._random.randrange(50), self._random.randrange(20)
         return Wish(f"u{user}", str(song), self._random.choice(list(ACTIONS)))
+
+
+def consumed(consumer: Running, *, stop: bool = False) -> Tally:
+    """What a consumer that ends in order, or is told to, says that it has done."""
+    code, text = consumer.stop() if stop else consumer.end()
+    assert code == 0, text
+    return Tally(**json.loads(next(line for line in text.splitlines() if line.startswith("{"))))
 
 
 def members() -> int:
@@ -100,33 +122,37 @@ def test_consumers_killed_in_mid_batch_lose_nothing_and_apply_nothing_twice(
     if transport == "kafka":
         assert run("relay_likes", "--once")[0] == 0
     for kills in range(1, 5):
-        consumer = Running("consume_likes")
+        consumer = Running(*CONSUMER)
         started.append(consumer)
         # Somewhere in the batch after the threshold, wherever the machine has got to by then.
         wait_for(lambda: AppliedEvent.objects.count() >= kills * 1_100, 30, "progress")  # noqa: B023
         consumer.kill()
 
-    code, text = run("consume_likes", "--once")
+    before = journal.applied_before()
 
-    assert code == 0, text
-    journal.check()
+    tally = consumed(Running(*CONSUMER, "--once"))
+
+    # The position is as true as the ids: what was committed before a kill is not even read again.
+    assert tally.repeated == 0
+    journal.check(tally, before=before)
 
 
 def test_a_consumer_that_was_killed_is_back_at_once(
     transport: str, journal: Journal, started: list[Running]
 ) -> None:
     started += [Running("relay_likes")] if transport == "kafka" else []
-    first = Running("consume_likes")
+    first = Running(*CONSUMER)
     started.append(first)
     journal.say(10)
     wait_for(journal.all_applied, 30, "the first likes")
     first.kill()
 
     journal.say(10)
-    started.append(Running("consume_likes"))
+    second = Running(*CONSUMER)
+    started.append(second)
     seconds = wait_for(journal.all_applied, 30, "the likes after the kill")
 
-    journal.check()
+    journal.check(consumed(second, stop=True), before=10)
     # Both with the start of the process; the goal is 3 s embedded, 12 s in a group.
     assert seconds < (12 if transport == "kafka" else 5)
 
@@ -135,16 +161,19 @@ def test_a_consumer_that_was_killed_is_back_at_once(
 def test_two_consumers_of_the_same_outbox_apply_everything_once(
     journal: Journal, started: list[Running]
 ) -> None:
-    started += [Running("consume_likes"), Running("consume_likes")]
+    started += [Running(*CONSUMER), Running(*CONSUMER)]
     journal.say(6_000)
 
     wait_for(journal.all_applied, 30, "both consumers")
 
-    journal.check()
+    journal.check(*[consumed(each, stop=True) for each in started])
 
 
-def test_sigterm_ends_a_consumer_in_order(transport: str, journal: Journal) -> None:
+def test_sigterm_ends_a_consumer_in_order(
+    transport: str, journal: Journal, started: list[Running]
+) -> None:
     consumer = Running("consume_likes")
+    started.append(consumer)
     journal.say(50)
     if transport == "kafka":
         assert run("relay_likes", "--once")[0] == 0
@@ -154,7 +183,7 @@ def test_sigterm_ends_a_consumer_in_order(transport: str, journal: Journal) -> N
 
     assert code == 0, text
     assert "applied 50, repeated 0, dead-lettered 0" in text
-    journal.check()
+    journal.check(Tally(applied=50))
 
 
 @pytest.mark.kafka
@@ -175,10 +204,7 @@ def test_a_relay_killed_in_mid_batch_publishes_everything_at_least_once(
     code, text = run("relay_likes", "--once")
     assert code == 0, text
 
-    code, text = run("consume_likes", "--once")
-
-    assert code == 0, text
-    journal.check()
+    journal.check(consumed(Running(*CONSUMER, "--once")))
 
 
 @pytest.mark.kafka
@@ -186,10 +212,11 @@ def test_a_relay_killed_in_mid_batch_publishes_everything_at_least_once(
 def test_consumers_join_and_leave_a_group_without_a_gap(
     journal: Journal, started: list[Running]
 ) -> None:
-    started += [Running("relay_likes"), Running("consume_likes")]
+    first = Running(*CONSUMER)
+    started += [Running("relay_likes"), first]
     journal.say(500)
     wait_for(journal.all_applied, 30, "the first consumer")
-    second = Running("consume_likes")
+    second = Running(*CONSUMER)
     started.append(second)
     wait_for(lambda: members() == 2, 30, "the second consumer to join")
     journal.say(2_000)
@@ -199,12 +226,14 @@ def test_consumers_join_and_leave_a_group_without_a_gap(
     journal.say(500)
     # Its partitions come to the first one when its session of 6 s has run out.
     seconds = wait_for(journal.all_applied, 30, "what the killed one had")
-    started.append(Running("consume_likes"))
+    third = Running(*CONSUMER)
+    started.append(third)
     wait_for(lambda: members() == 2, 30, "the second consumer to come back")
     journal.say(500)
     wait_for(journal.all_applied, 30, "both consumers again")
 
-    journal.check()
+    # The killed one has done some of the 2,000 and cannot say how many.
+    journal.check(*[consumed(each, stop=True) for each in (first, third)], unsaid=2_000)
     assert seconds < 12
 
 
@@ -216,7 +245,8 @@ def test_a_broker_that_dies_and_one_that_forgets_cost_no_like(
     assert kafka_broker  # the jars are there
     broker = Broker(tmp_path)
     settings.KAFKA_BOOTSTRAP_SERVERS = [broker.address]
-    started += [Running("relay_likes"), Running("consume_likes")]
+    consumer = Running(*CONSUMER)
+    started += [Running("relay_likes"), consumer]
     journal.say(100)
     try:
         broker.start()
@@ -230,9 +260,10 @@ def test_a_broker_that_dies_and_one_that_forgets_cost_no_like(
         journal.say(100)
         broker.start()
         wait_for(journal.all_applied, 30, "what was said before the broker forgot")
+        tally = consumed(consumer, stop=True)
     finally:
         broker.kill()
-    journal.check()
+    journal.check(tally)
 
 
 @pytest.mark.usefixtures("_songs")
