@@ -8,9 +8,9 @@ from feedback.api.urls import seed_urlpatterns as seed_like
 from recommendations.api.urls import seed_urlpatterns as seed_recommend
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("pages.urls")),
     path("api/v1/", include("recommendations.api.urls")),
     path("api/v1/", include("feedback.api.urls")),
+    path("", include("pages.urls")),
     *seed_recommend,
     *seed_like,
     path("login/<str:uid>/<str:token>", login_links.sign_in, name="login-link"),

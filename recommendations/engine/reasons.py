@@ -40,20 +40,19 @@ def explain_all(
 ) -> list[list[Reason]]:
     """``explain`` for a whole list of songs whose scores are known already, in one pass."""
     judged = profile.judged.tolist()
-    effects = model.effects_on(profile, songs)
+    # A row a song from here on: sums and sorts then run along memory.
+    effects = np.ascontiguousarray(model.effects_on(profile, songs).T)
     gained = scores - np.array([model.empty_score(song) for song in songs.tolist()])
-    # For each song, T: what its score gains in all, where a judgement against it counts as none.
-    lifts = np.maximum(effects, 0.0).sum(axis=0)
-    whole = lifts + np.maximum(gained - effects.sum(axis=0), 0.0)
-    best = np.argsort(-effects, axis=0, kind="stable")[:limit]
-    drops = np.take_along_axis(effects, best, axis=0)
-    shares = drops / np.where(whole > 0.0, whole, 1.0)
-    columns = zip(best.T.tolist(), shares.T.tolist(), drops.T.tolist(), strict=True)
+    # T of each song; what no single judgement explains belongs to all of them together.
+    whole = np.maximum(effects, 0.0).sum(axis=1)
+    whole += np.maximum(gained - effects.sum(axis=1), 0.0)
+    best = np.argsort(-effects, axis=1, kind="stable")[:, :limit]
+    drops = effects[np.arange(len(songs))[:, None], best].tolist()
     return [
         [
-            Reason(judged[at], share, drop)
-            for at, share, drop in zip(*column, strict=True)
+            Reason(judged[at], drop / total, drop)
+            for at, drop in zip(places, falls, strict=True)
             if drop > 0.0
         ]
-        for column in columns
+        for places, falls, total in zip(best.tolist(), drops, whole.tolist(), strict=True)
     ]

@@ -13,9 +13,10 @@ from recommendations.engine.ranking import top_k
 from recommendations.engine.reasons import Reason, explain_all
 from recommendations.model_store import StoredModel
 from recommendations.serving import popular_songs
-from recommendations.serving import state as serving_state
 from recommendations.serving.live_model import live_model
 from recommendations.serving.song_info import SongInfo, songs_by_id
+from recommendations.serving.state import live_version, state_of
+from recommendations.serving.turns import ARITHMETIC
 
 REASONS_A_SONG = 3
 
@@ -44,20 +45,20 @@ class Ranked:
 
 def recommend_for(user_id: str, wanted: Wanted) -> Answer:
     """Recommendations from the listener's profile as it stands now; popular songs for others."""
-    state = serving_state.read(user_id)
+    state = state_of(user_id)
     answer = _recommend(state.live_version, state.liked, state.disliked, wanted)
     return {"user_id": user_id, **answer}
 
 
 def recommend_from(likes: Sequence[str], dislikes: Sequence[str], wanted: Wanted) -> Answer:
     """The same for someone unknown, from likes and dislikes that are not stored."""
-    answer = _recommend(serving_state.live_version(), likes, dislikes, wanted)
+    answer = _recommend(live_version(), likes, dislikes, wanted)
     return {"user_id": None, **answer}
 
 
 def popular(wanted: Wanted) -> Answer:
     """The songs that most listeners like."""
-    return _recommend(serving_state.live_version(), (), (), wanted)
+    return _recommend(live_version(), (), (), wanted)
 
 
 def _recommend(
@@ -66,13 +67,18 @@ def _recommend(
     stored = live_model.at(version)
     if stored is None:
         return _without_model((*liked, *disliked), wanted)
-    profile = Profile(stored.songs.rows(liked), stored.songs.rows(disliked))
-    scores, strategy = _scores(stored, profile)
+    with ARITHMETIC:
+        profile = Profile(stored.songs.rows(liked), stored.songs.rows(disliked))
+        scores, strategy = _scores(stored, profile)
+        pages = _pages(stored, scores, profile, wanted)
     results: list[dict[str, Any]] = []
-    for page in _pages(stored, scores, profile, wanted):
-        results += _shown(stored, _explained(stored, profile, page, strategy), len(results))
-        if len(results) >= wanted.limit:
-            break
+    while len(results) < wanted.limit:
+        with ARITHMETIC:
+            page = next(pages, None)
+            if page is None:
+                break
+            explained = _explained(stored, profile, page, strategy)
+        results += _shown(stored, explained, len(results))
     return _answer(strategy, stored.version, stored.recipe.algorithm, results[: wanted.limit])
 
 

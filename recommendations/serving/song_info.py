@@ -1,9 +1,12 @@
 """Songs as answers show them, read from the catalogue by id."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypedDict
 
 from django.db import connection
+
+from recommendations.serving.whole_rows import list_of, read, row_of
 
 
 class SongInfo(TypedDict):
@@ -20,13 +23,17 @@ def songs_by_id(song_ids: Iterable[str]) -> dict[str, SongInfo]:
     ids = list(dict.fromkeys(song_ids))
     if not ids:
         return {}
-    places = ",".join(["%s"] * len(ids))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT song_id, title, artist, genre FROM song WHERE song_id IN ({places})",  # noqa: S608
-            ids,
-        )
-        return {
-            song_id: {"song_id": song_id, "title": title, "artist": artist, "genre": genre}
-            for song_id, title, artist, genre in cursor.fetchall()
-        }
+        cursor.execute(_statement(len(ids)), ids)
+        (found,) = cursor.fetchone()
+    return {
+        song_id: {"song_id": song_id, "title": title, "artist": artist, "genre": genre}
+        for song_id, title, artist, genre in read(found)
+    }
+
+
+@lru_cache(maxsize=1_024)
+def _statement(ids: int) -> str:
+    """The statement for so many ids."""
+    songs = list_of(row_of("song_id", "title", "artist", "genre"))
+    return f"SELECT {songs} FROM song WHERE song_id IN ({', '.join(['%s'] * ids)})"  # noqa: S608
