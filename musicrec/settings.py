@@ -22,12 +22,15 @@ make_state_dir(STATE_DIR)
 # --- Where data lives -------------------------------------------------------------------------
 DATABASE_URL: str = env.str("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
-    "default": env.dj_db_url("DATABASE_URL", conn_max_age=None)
+    "default": env.dj_db_url("DATABASE_URL", conn_max_age=None, conn_health_checks=True)
     if DATABASE_URL
     else sqlite_database(STATE_DIR / "musicrec.sqlite3")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] = sqlite_database(Path(DATABASES["default"]["NAME"]))
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # A server that does not answer is an error within seconds, not a request that hangs.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MODEL_DIR = Path(env.str("MODEL_DIR", str(STATE_DIR / "models")))
 
