@@ -142,3 +142,19 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} held by {self.holder} until {self.expires_at:%H:%M:%S}"
+
+
+class CatalogueMark(models.Model):
+    """One row whose mark is another after every change of ``song``, by whomever.
+
+    Triggers write it (migration 0002), so that no writer can forget to. It comes with the one read
+    of a request, and lets a process keep songs in memory for exactly as long as they are true.
+    """
+
+    mark = models.CharField(max_length=36)
+
+    class Meta:
+        db_table = "catalogue_mark"
+
+    def __str__(self) -> str:
+        return self.mark

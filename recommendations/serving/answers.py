@@ -1,7 +1,7 @@
 """Answers for listeners: fold the present profile into the live model, rank, explain."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,13 @@ from recommendations.engine.reasons import Reason, explain_all
 from recommendations.model_store import StoredModel
 from recommendations.serving import popular_songs
 from recommendations.serving.live_model import live_model
-from recommendations.serving.song_info import SongInfo, songs_by_id
-from recommendations.serving.state import live_version, state_of
+from recommendations.serving.song_info import RememberedSongs, SongInfo
+from recommendations.serving.state import ServingState, state_of, state_of_nobody
 from recommendations.serving.turns import ARITHMETIC
 
 REASONS_A_SONG = 3
+
+remembered = RememberedSongs()
 
 Answer = dict[str, Any]
 
@@ -45,30 +47,26 @@ class Ranked:
 
 def recommend_for(user_id: str, wanted: Wanted) -> Answer:
     """Recommendations from the listener's profile as it stands now; popular songs for others."""
-    state = state_of(user_id)
-    answer = _recommend(state.live_version, state.liked, state.disliked, wanted)
-    return {"user_id": user_id, **answer}
+    return {"user_id": user_id, **_recommend(state_of(user_id), wanted)}
 
 
 def recommend_from(likes: Sequence[str], dislikes: Sequence[str], wanted: Wanted) -> Answer:
     """The same for someone unknown, from likes and dislikes that are not stored."""
-    answer = _recommend(live_version(), likes, dislikes, wanted)
-    return {"user_id": None, **answer}
+    state = replace(state_of_nobody(), liked=tuple(likes), disliked=tuple(dislikes))
+    return {"user_id": None, **_recommend(state, wanted)}
 
 
 def popular(wanted: Wanted) -> Answer:
     """The songs that most listeners like."""
-    return _recommend(live_version(), (), (), wanted)
+    return _recommend(state_of_nobody(), wanted)
 
 
-def _recommend(
-    version: str | None, liked: Sequence[str], disliked: Sequence[str], wanted: Wanted
-) -> Answer:
-    stored = live_model.at(version)
+def _recommend(state: ServingState, wanted: Wanted) -> Answer:
+    stored = live_model.at(state.live_version)
     if stored is None:
-        return _without_model((*liked, *disliked), wanted)
+        return _without_model((*state.liked, *state.disliked), wanted)
     with ARITHMETIC:
-        profile = Profile(stored.songs.rows(liked), stored.songs.rows(disliked))
+        profile = Profile(stored.songs.rows(state.liked), stored.songs.rows(state.disliked))
         scores, strategy = _scores(stored, profile)
         pages = _pages(stored, scores, profile, wanted)
     results: list[dict[str, Any]] = []
@@ -78,7 +76,8 @@ def _recommend(
             if page is None:
                 break
             explained = _explained(stored, profile, page, strategy)
-        results += _shown(stored, explained, len(results))
+        info = remembered.by_id(_song_ids(stored, explained), state.catalogue_mark)
+        results += _shown(stored, explained, info, len(results))
     return _answer(strategy, stored.version, stored.recipe.algorithm, results[: wanted.limit])
 
 
@@ -159,15 +158,20 @@ def _explained(
     return [Ranked(row, score, why) for (row, score), why in zip(page, reasons, strict=True)]
 
 
-def _shown(stored: StoredModel, page: Sequence[Ranked], already: int) -> list[dict[str, Any]]:
+def _song_ids(stored: StoredModel, page: Sequence[Ranked]) -> list[str]:
+    """The ids of a page's songs and of those in its reasons."""
+    name = stored.songs.names
+    ids = [name[ranked.row] for ranked in page]
+    ids += [name[reason.row] for ranked in page for reason in ranked.reasons]
+    return ids
+
+
+def _shown(
+    stored: StoredModel, page: Sequence[Ranked], info: dict[str, SongInfo], already: int
+) -> list[dict[str, Any]]:
     """The page as answers show it. Songs that left the catalogue since the training are dropped."""
     name = stored.songs.names
-    wanted_ids = [name[ranked.row] for ranked in page]
-    reason_ids = [name[reason.row] for ranked in page for reason in ranked.reasons]
-    info = songs_by_id([*wanted_ids, *reason_ids])
-    found = [
-        (r, info[song_id]) for r, song_id in zip(page, wanted_ids, strict=True) if song_id in info
-    ]
+    found = [(ranked, song) for ranked in page if (song := info.get(name[ranked.row]))]
     return [
         {
             "rank": rank,

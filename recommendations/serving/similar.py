@@ -8,7 +8,7 @@ from django.db import connection
 from recommendations.serving import popular_songs
 from recommendations.serving.live_model import live_model
 from recommendations.serving.song_info import SongInfo, songs_by_id
-from recommendations.serving.state import live_version
+from recommendations.serving.state import state_of_nobody
 from recommendations.song_index import genres_of
 
 
@@ -17,7 +17,7 @@ def similar_songs(song: SongInfo, limit: int) -> dict[str, Any]:
 
     song: a song of the catalogue. The strategy says which of the two the list is.
     """
-    stored = live_model.at(live_version())
+    stored = live_model.at(state_of_nobody().live_version)
     row = stored.songs.row(song["song_id"]) if stored else None
     scored: list[tuple[SongInfo, float]] = []
     if stored is not None and row is not None:

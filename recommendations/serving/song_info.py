@@ -8,6 +8,9 @@ from django.db import connection
 
 from recommendations.serving.whole_rows import list_of, read, row_of
 
+# About 10 MB a process.
+MOST_REMEMBERED = 20_000
+
 
 class SongInfo(TypedDict):
     """A song in an answer."""
@@ -30,6 +33,26 @@ def songs_by_id(song_ids: Iterable[str]) -> dict[str, SongInfo]:
         song_id: {"song_id": song_id, "title": title, "artist": artist, "genre": genre}
         for song_id, title, artist, genre in read(found)
     }
+
+
+class RememberedSongs:
+    """Songs that were read before, for as long as the catalogue bears the mark of then."""
+
+    def __init__(self) -> None:
+        # Mark and songs in one tuple, swapped whole: threads never see one without the other.
+        self._of_mark: tuple[str | None, dict[str, SongInfo]] = (None, {})
+
+    def by_id(self, song_ids: Iterable[str], mark: str | None) -> dict[str, SongInfo]:
+        """``songs_by_id``, where the request's read found this mark (None: no songs yet)."""
+        known, songs = self._of_mark
+        if mark is None or known != mark or len(songs) > MOST_REMEMBERED:
+            songs = {}
+            self._of_mark = (mark, songs)
+        ids = list(song_ids)
+        unread = [song_id for song_id in ids if song_id not in songs]
+        if unread:
+            songs |= songs_by_id(unread)
+        return songs
 
 
 @lru_cache(maxsize=1_024)

@@ -1,4 +1,4 @@
-"""The one read of a request: which model is live, and what the listener thinks now."""
+"""The one read of a request: the live model, the catalogue's mark, what the listener thinks now."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +10,14 @@ from recommendations.serving.whole_rows import list_of, read
 
 @dataclass(frozen=True, slots=True)
 class ServingState:
-    """The live version (None before the first training) and one listener's present profile."""
+    """What stands in the database as a request begins.
+
+    live_version: None before the first training. catalogue_mark: another after every change of
+    a song, None before the first. liked, disliked: the listener's present profile.
+    """
 
     live_version: str | None
+    catalogue_mark: str | None
     liked: tuple[str, ...]
     disliked: tuple[str, ...]
 
@@ -21,16 +26,19 @@ def state_of(user_id: str) -> ServingState:
     """Read the live version and the profile of a user, who may be unknown."""
     with connection.cursor() as cursor:
         cursor.execute(_statement(), [user_id])
-        version, liked, disliked = cursor.fetchone()
-    return ServingState(version, tuple(read(liked)), tuple(read(disliked)))
+        version, mark, liked, disliked = cursor.fetchone()
+    return ServingState(version, mark, tuple(read(liked)), tuple(read(disliked)))
 
 
-def live_version() -> str | None:
-    """The live version alone, for requests that are about no listener."""
+def state_of_nobody() -> ServingState:
+    """The same for a request that is about no listener."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT version FROM model_version WHERE is_live")
-        row = cursor.fetchone()
-    return row[0] if row else None
+        cursor.execute(
+            "SELECT (SELECT version FROM model_version WHERE is_live),"
+            " (SELECT mark FROM catalogue_mark)"
+        )
+        version, mark = cursor.fetchone()
+    return ServingState(version, mark, (), ())
 
 
 @cache
@@ -39,7 +47,7 @@ def _statement() -> str:
     # no live model, no such listener or no judgement.
     songs = list_of("profile.song_id")
     return f"""
-        SELECT MAX(live.version),
+        SELECT MAX(live.version), (SELECT mark FROM catalogue_mark),
           {songs} FILTER (WHERE profile.value = 1), {songs} FILTER (WHERE profile.value = -1)
         FROM (SELECT 1 AS one) AS always
         LEFT JOIN model_version AS live ON live.is_live

@@ -5,9 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recommendations.engine.model import Recipe
-from recommendations.models import Song
+from recommendations.models import CatalogueMark, Song
+from recommendations.serving import song_info
 from recommendations.serving.answers import Answer, Wanted, popular, recommend_for, recommend_from
-from recommendations.serving.live_model import LiveModel
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
@@ -126,13 +126,48 @@ def test_posted_likes_give_the_same_list_as_the_same_profile_and_store_nothing(l
     assert recommend_from(["r2", "r3", "r4"], [], Wanted(limit=3))["results"] == stored
 
 
-def test_one_read_brings_version_and_profile_and_one_more_the_songs(
-    live: str, fresh_process: LiveModel
+def test_one_read_brings_version_and_profile_and_one_more_songs_not_seen_before(
+    live: str,
 ) -> None:
-    recommend_for("rocker0", Wanted())
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         recommend_for("rocker1", Wanted())
 
-    assert len(queries) == 2
+    assert sum("user_profile" in query["sql"] for query in queries) == 1
+    assert sum("FROM song" in query["sql"] for query in queries) == 1
+
+
+def test_a_corrected_title_shows_at_once_though_songs_are_remembered(live: str) -> None:
+    recommend_for("rocker0", Wanted(limit=3))
+    Song.objects.filter(song_id="r1").update(title="Corrected")
+
+    [best] = recommend_for("rocker0", Wanted(limit=1))["results"]
+    assert best["song"]["title"] == "Corrected"
+
+
+def test_songs_that_are_remembered_are_not_read_again(live: str) -> None:
+    recommend_for("rocker0", Wanted())
+    with CaptureQueriesContext(connection) as queries:
+        recommend_for("rocker0", Wanted())
+
+    assert len(queries) == 1
+
+
+def test_any_change_of_a_song_changes_the_catalogues_mark(town: None) -> None:
+    marks = [CatalogueMark.objects.get().mark]
+    for change in (
+        lambda: Song.objects.create(song_id="late", title="Late"),
+        lambda: Song.objects.filter(song_id="late").update(genre="Pop"),
+        lambda: Song.objects.filter(song_id="late").delete(),
+    ):
+        change()
+        marks.append(CatalogueMark.objects.get().mark)
+
+    assert len(set(marks)) == 4
+
+
+def test_no_more_songs_are_remembered_than_fit(live: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(song_info, "MOST_REMEMBERED", 3)
+    songs = song_info.RememberedSongs()
+
+    assert songs.by_id(casts.ROCK, "mark").keys() == set(casts.ROCK)
+    assert songs.by_id(["j1"], "mark").keys() == {"j1"}
