@@ -4,6 +4,7 @@ SQLite drops a table's triggers when it is made anew, as Django does to alter on
 that alters ``song`` must run ``watch`` again (a test fails where it does not).
 """
 
+import uuid
 from typing import Any
 
 from django.db import migrations, models
@@ -28,8 +29,12 @@ CREATE TRIGGER song_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON song
 """
 
 
-def watch(_apps: Any, schema_editor: Any) -> None:
-    """Make the triggers."""
+def watch(apps: Any, schema_editor: Any) -> None:
+    """Make the triggers, and a first mark for the songs that there are already."""
+    mark = apps.get_model("recommendations", "CatalogueMark")
+    mark.objects.using(schema_editor.connection.alias).get_or_create(
+        pk=1, defaults={"mark": uuid.uuid4().hex}
+    )
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(POSTGRES, params=None)
         return
