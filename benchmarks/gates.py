@@ -45,7 +45,7 @@ GATES = (
         "recommendations, requests a CPU-second",
         ("benchmarks.serving", "--requests", "3000", "--json"),
         lambda rows: float(named(rows, "route", "recommendations")["requests_per_cpu_second"]),
-        450,
+        350,
     ),
     Gate(
         "local ridge on the fixtures, times popularity's NDCG@10",
