@@ -98,7 +98,8 @@ def start_web(supervisor: Supervisor, address: Address) -> None:
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", address.host, "--port", str(address.port)),
-            *("--blocking-threads", "4", "--no-ws", "--log-level", "warning"),
+            *("--workers", "2", "--blocking-threads", "1"),
+            *("--no-ws", "--log-level", "warning"),
             "musicrec.wsgi:application",
         ],
         os.environ | demo_settings(address),

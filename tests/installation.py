@@ -57,12 +57,18 @@ class Installation:
         command = [sys.executable, "-m", *arguments]
         return self._supervisor.start(name, command, self.environment)
 
-    def start_web(self) -> "Web":
-        """Start the web process on a free port and wait until it answers."""
+    def start_web(self, *flags: str) -> "Web":
+        """Start the web process on a free port, with more flags, and wait until it answers."""
         port = free_port()
         where = ("--host", "127.0.0.1", "--port", str(port))
         self.start_module(
-            "web", "granian", "--interface", "wsgi", *where, "musicrec.wsgi:application"
+            f"web-{port}",
+            "granian",
+            "--interface",
+            "wsgi",
+            *where,
+            *flags,
+            "musicrec.wsgi:application",
         )
         web = Web(f"http://127.0.0.1:{port}")
         self.wait_for(web.is_ready, "the web process to be ready")

@@ -5,8 +5,7 @@ from typing import Any
 
 import orjson
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -29,7 +28,6 @@ from recommendations.models import Interaction, Listener
 from recommendations.serving.answers import recommend_for, recommend_from
 from recommendations.serving.similar import similar_users
 from recommendations.serving.song_info import songs_by_id
-from recommendations.serving.turns import whole_request
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,11 +36,6 @@ class RecommendationsView(APIView):
     """GET /api/v1/users/{user_id}/recommendations: ranked songs, best first."""
 
     permission_classes = (ActsForListener,)
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Credentials, limits and answer, in one turn."""
-        with whole_request():
-            return super().dispatch(request, *args, **kwargs)
 
     @extend_schema(parameters=LIST_PARAMETERS, responses=RecommendationsSerializer)
     def get(self, request: Request, user_id: str) -> HttpResponse:
