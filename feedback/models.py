@@ -158,3 +158,41 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} {self.pk}"
+
+
+class ConsumerStop(models.Model):
+    """That consumers stopped because nearly everything they read was put aside.
+
+    One row while it lasts. The next consumer goes on counting where the last one stopped, so that
+    one that is started again and again does not put the whole log aside bit by bit.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    stopped_at = models.DateTimeField()
+    dead_in_a_row = models.IntegerField()
+    recent_dead = models.IntegerField(help_text="of the recent ones, those that were put aside")
+    recent = models.IntegerField(help_text="how many of the last were counted")
+    message = models.TextField()
+
+    class Meta:
+        db_table = "consumer_stop"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="consumer_stop_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class LikeDelay(models.Model):
+    """How long likes took until they were visible, as one consumer has counted them."""
+
+    consumer = models.CharField(max_length=64, primary_key=True)
+    counts = models.JSONField(default=list, help_text="events by bucket of the histogram")
+    seconds = models.FloatField(default=0.0, help_text="the sum of all delays")
+
+    class Meta:
+        db_table = "like_delay"
+
+    def __str__(self) -> str:
+        return f"{self.consumer}: {sum(self.counts)}"

@@ -33,15 +33,14 @@ class Listener(models.Model):
         return self.user_id
 
 
-class Interaction(models.Model):
-    """What one user thinks of one song: the greatest event of the pair (docs/feedback.md).
+class Word(models.Model):
+    """The greatest event of one user and one song: the columns of every table that holds such.
 
-    A withdrawn like stays as a row of value 0: without it an older like, read again, would come
-    back. For the same reason the song is held by its id as text and outlives the song's row.
+    The song is held by its id as text and outlives the song's row (see Interaction).
     """
 
     class Value(models.IntegerChoices):
-        """The latest word on the song."""
+        """What it says of the song."""
 
         LIKE = 1, "like"
         WITHDRAWN = 0, "withdrawn"
@@ -51,7 +50,7 @@ class Interaction(models.Model):
     # and for a text key Postgres would get a second index (for LIKE) that nothing uses. Each
     # index costs every like that is written.
     listener = models.ForeignKey(
-        Listener, models.PROTECT, related_name="interactions", db_index=False
+        Listener, models.PROTECT, related_name="%(class)ss", db_index=False
     )
     song = models.ForeignKey(
         Song,
@@ -59,12 +58,26 @@ class Interaction(models.Model):
         to_field="song_id",
         db_constraint=False,
         db_index=False,
-        related_name="interactions",
+        related_name="%(class)ss",
     )
     value = models.SmallIntegerField(choices=Value.choices)
     order_key = models.BigIntegerField(help_text="microseconds since 1970 UTC, 0 if unknown")
     event_id = models.UUIDField(help_text="the event that said so; breaks ties of the order key")
     updated_at = models.DateTimeField(help_text="when this row was last written")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.listener_id} {self.get_value_display()} {self.song_id}"
+
+
+class Interaction(Word):
+    """What one user thinks of one song: the greatest event of the pair (docs/feedback.md).
+
+    A withdrawn like stays as a row of value 0: without it an older like, read again, would come
+    back. For the same reason the song is held by its id as text and outlives the song's row.
+    """
 
     class Meta:
         db_table = "user_profile"
@@ -76,8 +89,44 @@ class Interaction(models.Model):
             ),
         ]
 
+
+class BaseWord(Word):
+    """What a rebuild starts from: words that were loaded from files, or whose log has gone."""
+
+    class Meta:
+        db_table = "profile_base"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["listener", "song"], name="profile_base_pair")
+        ]
+
+
+class ShadowWord(Word):
+    """A profile that is being made anew beside the one that serves; empty but for a rebuild."""
+
+    class Meta:
+        db_table = "profile_shadow"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["listener", "song"], name="profile_shadow_pair")
+        ]
+
+
+class ForgottenListener(models.Model):
+    """That somebody was forgotten, and up to where; not who it was.
+
+    digest: HMAC of the user id under the secret key whose name is key_name. Whatever has an
+    order key of ``barrier`` or below, and is theirs, is dropped wherever it comes from.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    key_name = models.CharField(max_length=16, help_text="which SECRET_KEY made the digest")
+    barrier = models.BigIntegerField(help_text="a seq: microseconds since 1970 UTC")
+    forgotten_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "forgotten_listener"
+
     def __str__(self) -> str:
-        return f"{self.listener_id} {self.get_value_display()} {self.song_id}"
+        return f"{self.digest[:8]}… up to {self.barrier}"
 
 
 class TrainingRun(models.Model):

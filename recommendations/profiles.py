@@ -67,6 +67,25 @@ def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
     return Merged(inserted, written - inserted, len(latest) - written)
 
 
+def let_writers_in() -> None:
+    """Begin writing profiles, in the caller's transaction: wait for whoever keeps writers out.
+
+    Comes before looking at forget markers. SQLite has one writer at a time as it is.
+    """
+    _lock_profiles("ROW EXCLUSIVE")
+
+
+def keep_writers_out() -> None:
+    """Be the only writer of profiles until the end of the caller's transaction."""
+    _lock_profiles("SHARE ROW EXCLUSIVE")
+
+
+def _lock_profiles(mode: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE user_profile IN {mode} MODE")
+
+
 def _greatest_of_each_pair(judgements: Iterable[Judgement]) -> dict[tuple[str, str], Judgement]:
     """Keep one judgement a pair: Postgres refuses to touch a row twice in one statement."""
     latest: dict[tuple[str, str], Judgement] = {}
