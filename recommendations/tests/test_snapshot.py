@@ -3,6 +3,7 @@
 import pytest
 
 from recommendations.models import Song
+from recommendations.one_moment import one_moment
 from recommendations.tests import casts
 from recommendations.training import snapshot
 
@@ -68,7 +69,7 @@ def test_the_watermark_moves_with_each_change_and_with_nothing_else() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_it_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
     casts.make_songs()
-    with snapshot._one_moment() as cursor:
+    with one_moment() as cursor:
         cursor.execute("SELECT COUNT(*) FROM song")
         before = cursor.fetchone()
         write_from_another_connection()

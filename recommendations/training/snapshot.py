@@ -1,17 +1,15 @@
 """All songs and judgements as they stood at one moment, in the engine's arrays."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from recommendations.engine.interactions import Interactions
+from recommendations.one_moment import one_moment
 
 ROWS_A_READ = 50_000
 
@@ -32,7 +30,7 @@ class Snapshot:
 
 def take() -> Snapshot:
     """Read everything in one read transaction, which keeps no writer waiting."""
-    with _one_moment() as cursor:
+    with one_moment() as cursor:
         songs = _songs(cursor)
         watermark = _watermark(cursor, songs)
         interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
@@ -46,7 +44,7 @@ def take() -> Snapshot:
 
 def current_watermark() -> dict[str, int | str]:
     """The watermark of the data as they stand now."""
-    with _one_moment() as cursor:
+    with one_moment() as cursor:
         return _watermark(cursor, _songs(cursor))
 
 
@@ -110,24 +108,3 @@ def _encode(rows: list[tuple[Any, ...]], song_ids: pd.Index) -> tuple[np.ndarray
         np.array(values, np.int8),
         np.array(times, np.int64),
     )
-
-
-@contextmanager
-def _one_moment() -> Iterator[CursorWrapper]:
-    """A cursor in a read transaction of its own: every read in it sees the same data.
-
-    Begun by hand, since Django's atomic() would take SQLite's write lock (IMMEDIATE) and so
-    stop every like for as long as the reading lasts. Inside a transaction it joins that one.
-    """
-    with connection.cursor() as cursor:
-        if connection.in_atomic_block:
-            yield cursor
-            return
-        postgres = connection.vendor == "postgresql"
-        cursor.execute(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if postgres else "BEGIN DEFERRED"
-        )
-        try:
-            yield cursor
-        finally:
-            cursor.execute("ROLLBACK")
