@@ -14,26 +14,28 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
-from feedback import due
+from feedback import due, unsaid
 from feedback.events import Event, Record, Rejection, parse
 from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent
 from feedback.pairs import known_songs, order_keys
 from feedback.reasons import Reason
-from recommendations.profiles import Judgement, merge_judgements
+from recommendations.profiles import Judgement, let_writers_in, merge_judgements
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of records: each is counted once as applied, repeated or dead.
+    """What became of records: each is counted once as applied, repeated, dead or forgotten.
 
     clamped: how many of the applied came with a clock too far ahead.
+    forgotten: dropped without a trace, since their users were forgotten after they were said.
     """
 
     applied: int = 0
     repeated: int = 0
     dead: int = 0
     clamped: int = 0
+    forgotten: int = 0
 
     def add(self, other: "Tally") -> None:
         """Count the other's on top."""
@@ -41,6 +43,7 @@ class Tally:
         self.repeated += other.repeated
         self.dead += other.dead
         self.clamped += other.clamped
+        self.forgotten += other.forgotten
 
 
 class Read(NamedTuple):
@@ -68,13 +71,20 @@ def apply(records: Sequence[Record], settle: Callable[[], None] = lambda: None) 
     """
     parsed = [(record, parse(record)) for record in records]
     with transaction.atomic():
+        # Before any row is locked: who keeps writers out may be waiting for just that row.
+        let_writers_in()
         settle()
         return have_effect(parsed, timezone.now())
 
 
 def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime) -> Tally:
-    """The effect of records that are parsed already, in the caller's transaction."""
-    found = _sort_out(parsed, now)
+    """The effect of records that are parsed already.
+
+    In the caller's transaction, which has let_writers_in behind it.
+    """
+    gone = unsaid.among(parsed)
+    due.drop([(event_id, parsed[at][0].raw) for at in gone for event_id in _ids(*parsed[at])])
+    found = _sort_out([each for at, each in enumerate(parsed) if at not in gone], now)
     merge_judgements(
         [
             Judgement(event.user_id, event.song_id, event.value, event.order_key, event.event_id)
@@ -84,7 +94,12 @@ def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetim
     keep(found.letters, now)
     due.mark_applied(found.done, now)
     clamped = sum(event.clamped for event in found.fresh)
-    return Tally(len(found.fresh), found.repeated, len(found.letters), clamped)
+    return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
+
+
+def _ids(record: Record, outcome: Event | Rejection) -> tuple[str, str]:
+    """The ids under which the outbox may hold it."""
+    return record.own_id, outcome.event_id
 
 
 def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime) -> Sorted:

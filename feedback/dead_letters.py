@@ -12,12 +12,14 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
+from feedback import unsaid
 from feedback.applying import Tally, contents_of, have_effect
 from feedback.events import Event, parse
 from feedback.letters import as_record
 from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter
 from recommendations.models import Song
+from recommendations.profiles import let_writers_in
 
 SONGS_CHECK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 60.0
@@ -75,6 +77,7 @@ class NewSongs:
 def _replay_batch(ids: Sequence[int]) -> Tally:
     now = timezone.now()
     with transaction.atomic():
+        let_writers_in()
         # Locked, so that two who replay at once do not both count a letter as applied.
         rows = list(
             DeadLetter.objects.select_for_update()
@@ -82,6 +85,9 @@ def _replay_batch(ids: Sequence[int]) -> Tally:
             .order_by("id")
         )
         parsed = [(record, parse(record)) for record in map(as_record, rows)]
+        # Whoever was forgotten is in no letter either.
+        gone = [rows[at].pk for at in unsaid.among(parsed)]
+        DeadLetter.objects.filter(id__in=gone).delete()
         tally = have_effect(parsed, now)
         applied = contents_of(row.event_id.hex for row in rows)
         done = [

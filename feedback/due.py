@@ -53,6 +53,14 @@ def mark_applied(event_ids: Collection[str], at: datetime) -> None:
         OutboxEvent.objects.filter(event_id__in=event_ids, applied_at=None).update(applied_at=at)
 
 
+def drop(said: Collection[tuple[str, bytes]]) -> None:
+    """Delete the rows of these (event id, payload); a row that says something else stays."""
+    kept = payloads({event_id for event_id, _ in said})
+    same = [event_id for event_id, raw in said if kept.get(event_id) == raw]
+    if same:
+        OutboxEvent.objects.filter(event_id__in=same).delete()
+
+
 def send_again() -> int:
     """Make all without an effect due again, for a broker that has lost its log; return how many."""
     waiting = OutboxEvent.objects.filter(applied_at=None, sent_at__isnull=False)

@@ -19,6 +19,7 @@ from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent, OutboxEvent, OutboxSequence
 from feedback.pairs import Pair, known_songs, order_keys
 from feedback.reasons import Reason, Refusal
+from recommendations import forgotten
 
 # The name space of the ids made from what clients send; changing it would forget every repeat.
 CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
@@ -97,6 +98,7 @@ class _Books:
         )
         self.songs = known_songs(wish.song_id for wish in wishes)
         self.keys = order_keys(wish.pair for wish in wishes)
+        self.barriers = forgotten.barriers({wish.user_id for wish in wishes})
         self.rows: list[OutboxEvent] = []
         self.conflicts: list[Letter] = []
 
@@ -107,6 +109,9 @@ class _Books:
             return self._repeat(wish, event_id, same=before == wish.content)
         if not self._song_is_known(wish):
             return Refused(event_id, Refusal.UNKNOWN_SONG)
+        own_time = wish.occurred_at_us
+        if own_time is not None and own_time <= self.barriers.get(wish.user_id, -1):
+            return Refused(event_id, Refusal.FORGOTTEN)
         seq = self._next_seq(wish)
         if seq is None:
             return Refused(event_id, Refusal.HELD_AHEAD)
@@ -138,11 +143,13 @@ class _Books:
 
         Without the second a clock that is set back, and without the third a restored backup,
         would make new likes lose against old ones. None where the profile holds what no clock of
-        ours can have written: followed, it would take the seqs of all users along.
+        ours can have written: followed, it would take the seqs of all users along. A forget
+        marker holds as a profile does.
         """
         seq = max(self.now_us, self.last_seq + 1)
         # With a time of its own it takes its place there, whatever the profile holds.
         held = self.keys.get(wish.pair, 0) if wish.occurred_at_us is None else 0
+        held = max(held, self.barriers.get(wish.user_id, 0))
         if held < seq:
             return seq if seq <= LAST_SEQ else None
         return held + 1 if held < self.now_us + MAX_HELD_AHEAD_US else None

@@ -32,3 +32,5 @@ class Refusal(StrEnum):
     ID_CONFLICT = Reason.ID_CONFLICT.value
     # The profile holds a word of a time so far ahead that nothing said now would be later.
     HELD_AHEAD = "held_ahead"
+    # It is dated before its user was forgotten: it would be acknowledged and have no effect.
+    FORGOTTEN = "forgotten"

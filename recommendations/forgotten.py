@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Collection
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from recommendations.models import ForgottenListener
@@ -17,10 +18,17 @@ from recommendations.models import ForgottenListener
 _SALT = b"musicrec forgotten listener"
 
 
+def anybody() -> bool:
+    """Whether there is any marker; nearly always there is none, and nothing more to look at."""
+    # Every batch and every like asks. Through the ORM it would take five times as long.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM forgotten_listener)")
+        return bool(cursor.fetchone()[0])
+
+
 def barriers(user_ids: Collection[str]) -> dict[str, int]:
     """The greatest order key that no longer counts, of those users who were ever forgotten."""
-    # Nearly always nobody was; then nothing need be digested.
-    if not user_ids or not ForgottenListener.objects.exists():
+    if not user_ids or not anybody():
         return {}
     whose = {digest: user_id for user_id in user_ids for digest in _digests(user_id)}
     found: dict[str, int] = {}

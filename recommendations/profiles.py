@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
+from recommendations import forgotten
 from recommendations.models import Interaction, Listener
 
 T = TypeVar("T")
@@ -37,11 +38,15 @@ class Judgement(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What became of the pairs: rows made, rows changed, and pairs that had heard a later word."""
+    """What became of the pairs: rows made, rows changed, and pairs that had heard a later word.
+
+    forgotten: judgements, not pairs, that were dropped because their user was forgotten since.
+    """
 
     inserted: int
     updated: int
     unchanged: int
+    forgotten: int = 0
 
 
 def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
@@ -49,8 +54,13 @@ def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
 
     Runs in the caller's transaction and makes the listeners that are missing. Every listener with
     a changed row gets revision + 1. Whether a song exists is for the caller to check.
+
+    Drops what users said before they were forgotten. It is done here so that no writer, of
+    whatever source, can bring a forgotten profile back.
     """
-    latest = _greatest_of_each_pair(judgements)
+    let_writers_in()
+    counting = _without_the_forgotten(judgements)
+    latest = _greatest_of_each_pair(counting)
     ids = _listener_ids({user_id for user_id, _ in latest})
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     # In order of the table's own index, so that two writers lock in one order (and it is faster).
@@ -64,7 +74,8 @@ def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
         inserted += row_id > last_id
         changed.add(listener_id)
     _raise_revisions(changed)
-    return Merged(inserted, written - inserted, len(latest) - written)
+    dropped = len(judgements) - len(counting)
+    return Merged(inserted, written - inserted, len(latest) - written, dropped)
 
 
 def let_writers_in() -> None:
@@ -84,6 +95,13 @@ def _lock_profiles(mode: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE user_profile IN {mode} MODE")
+
+
+def _without_the_forgotten(judgements: Sequence[Judgement]) -> Sequence[Judgement]:
+    barriers = forgotten.barriers({judgement.user_id for judgement in judgements})
+    if not barriers:
+        return judgements
+    return [each for each in judgements if each.order_key > barriers.get(each.user_id, -1)]
 
 
 def _greatest_of_each_pair(judgements: Iterable[Judgement]) -> dict[tuple[str, str], Judgement]:

@@ -45,15 +45,18 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Your own id of this request: sent again, it gets the first answer.",
 )
 HELD_AHEAD = "The profile holds a word on this song that is dated more than a day ahead."
+FORGOTTEN = "This lies before the user was forgotten: what was said until then has no effect."
 # Which field of a row a refusal is about, and what to say of it.
 REFUSALS = {
     Refusal.UNKNOWN_SONG: ("song_id", "there is no such song"),
     Refusal.ID_CONFLICT: ("event_id", "this id was used for another event"),
     Refusal.HELD_AHEAD: ("song_id", HELD_AHEAD),
+    Refusal.FORGOTTEN: ("occurred_at", FORGOTTEN),
 }
 CONFLICTS = {
     Refusal.ID_CONFLICT: "This Idempotency-Key was used for another request.",
     Refusal.HELD_AHEAD: HELD_AHEAD,
+    Refusal.FORGOTTEN: FORGOTTEN,
 }
 
 

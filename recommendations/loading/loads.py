@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.002  # so that the turn of others comes also where reading tak
 
 @dataclass
 class Tally:
-    """What became of the rows of one file; unchanged are those that said nothing new."""
+    """What became of the rows of a file of songs; unchanged are those that said nothing new."""
 
     read: int = 0
     inserted: int = 0
@@ -53,6 +53,22 @@ class Tally:
 
 
 @dataclass
+class JudgementTally(Tally):
+    """What became of the rows of a file of judgements.
+
+    forgotten: dropped, because their users were forgotten and the rows say nothing of later.
+    """
+
+    forgotten: int = 0
+
+    def add(self, merged: Merged, read: int) -> None:
+        """Count a batch that was written, ``read`` rows into the file."""
+        super().add(merged, read)
+        self.forgotten += merged.forgotten
+        self.unchanged -= self.forgotten
+
+
+@dataclass
 class Load:
     """One run of loadcsv: what is common to its files, and what came of each."""
 
@@ -62,7 +78,7 @@ class Load:
     dry_run: bool = False
     on_progress: Callable[[int, CsvSource], None] = lambda _rows_read, _source: None
     songs: Tally = field(default_factory=Tally)
-    interactions: Tally = field(default_factory=Tally)
+    interactions: JudgementTally = field(default_factory=JudgementTally)
     _song_ids: set[str] = field(default_factory=set)
     _reading: CsvRows | None = None
 
@@ -88,6 +104,11 @@ class Load:
             rows, known_songs=known, now=self.now, reject=reject
         )
         self._load(source, rows, self.interactions, judgements, merge_judgements)
+        if self.interactions.forgotten:
+            self.note(
+                f"{source.name}: {self.interactions.forgotten:,} rows left out: their users were"
+                " forgotten, and the rows are dated before that or not at all"
+            )
 
     def _load(
         self,

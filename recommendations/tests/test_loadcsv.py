@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from recommendations import forgotten
 from recommendations.loading import loads as loading
 from recommendations.models import Interaction, Listener, Song
 
@@ -69,6 +70,10 @@ def tally(read: int, inserted: int, updated: int, unchanged: int, rejected: int)
     }
 
 
+def judged(*counts: int, forgotten: int = 0) -> dict[str, int]:
+    return tally(*counts) | {"forgotten": forgotten}
+
+
 def state() -> list[tuple[Any, ...]]:
     rows = Interaction.objects.order_by("listener__user_id", "song_id")
     return list(rows.values_list("listener__user_id", "song_id", "value", "order_key", "event_id"))
@@ -80,7 +85,7 @@ def test_two_files_fill_the_tables(songs: Path, likes: Path) -> None:
     assert outcome.code == 0
     assert outcome.result.pop("seconds") >= 0
     assert outcome.result["songs"] == tally(3, 3, 0, 0, 0)
-    assert outcome.result["interactions"] == tally(3, 3, 0, 0, 0)
+    assert outcome.result["interactions"] == judged(3, 3, 0, 0, 0)
     assert [row[:4] for row in state()] == [
         ("101", "1", 1, 1_767_225_600_000_000),
         ("101", "2", -1, 0),
@@ -102,8 +107,31 @@ def test_loading_again_changes_no_row_and_no_revision(songs: Path, likes: Path) 
 
     result = Outcome("--songs", songs, "--interactions", likes, "--json").result
     assert result["songs"] == tally(3, 0, 0, 3, 0)
-    assert result["interactions"] == tally(3, 0, 0, 3, 0)
+    assert result["interactions"] == judged(3, 0, 0, 3, 0)
     assert (state(), list(Listener.objects.values_list("user_id", "revision"))) == before
+
+
+def test_rows_from_before_their_user_was_forgotten_are_left_out_and_counted(
+    songs: Path, likes: Path
+) -> None:
+    forgotten.mark("101", 1_767_225_600_000_000)
+    written(likes, LIKES + "101,1,0,2026-01-01T00:00:00.000001Z\n")
+
+    outcome = Outcome("--songs", songs, "--interactions", likes, "--json")
+
+    assert outcome.result["interactions"] == judged(4, 2, 0, 0, 0, forgotten=2)
+    assert "2 rows left out: their users were forgotten" in outcome.err
+    assert [row[:3] for row in state()] == [("101", "1", -1), ("102", "3", 1)]
+
+
+def test_a_forgotten_user_whose_rows_are_all_left_out_has_no_row_of_their_own(
+    songs: Path, likes: Path
+) -> None:
+    forgotten.mark("101", 1_767_225_600_000_000)
+
+    Outcome("--songs", songs, "--interactions", likes)
+
+    assert list(Listener.objects.values_list("user_id", flat=True)) == ["102"]
 
 
 def test_a_changed_title_is_an_update(songs: Path) -> None:
@@ -118,7 +146,7 @@ def test_songs_already_there_are_known_to_a_later_file(songs: Path, likes: Path)
     Outcome("--songs", songs)
 
     result = Outcome("--interactions", likes, "--json").result
-    assert result["interactions"] == tally(3, 3, 0, 0, 0)
+    assert result["interactions"] == judged(3, 3, 0, 0, 0)
 
 
 def test_bad_rows_are_told_with_their_place_and_the_others_load(
@@ -129,7 +157,7 @@ def test_bad_rows_are_told_with_their_place_and_the_others_load(
     errors = tmp_path / "bad.jsonl"
     outcome = Outcome("--songs", songs, "--interactions", likes, "--errors", errors, "--json")
     assert outcome.code == 3
-    assert outcome.result["interactions"] == tally(7, 4, 0, 0, 3)
+    assert outcome.result["interactions"] == judged(7, 4, 0, 0, 3)
     assert f"{likes}:5: like: bad_like: 1 (like) or 0 (dislike) is expected: 'maybe'" in outcome.err
     assert "rejected rows: bad_like 1, unknown_song 1, bad_utf8 1" in outcome.err
     told = [json.loads(line) for line in errors.read_text().splitlines()]
@@ -157,7 +185,7 @@ def test_a_dry_run_counts_and_keeps_nothing(songs: Path, likes: Path) -> None:
     outcome = Outcome("--songs", songs, "--interactions", likes, "--dry-run", "--json")
 
     assert outcome.result["songs"] == tally(3, 3, 0, 0, 0)
-    assert outcome.result["interactions"] == tally(3, 3, 0, 0, 0)
+    assert outcome.result["interactions"] == judged(3, 3, 0, 0, 0)
     assert not Song.objects.exists()
     assert not Listener.objects.exists()
 
@@ -206,7 +234,7 @@ def test_standard_input_is_read_for_a_dash(songs: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stdin", piped)
 
     result = Outcome("--songs", songs, "--interactions", "-", "--json").result
-    assert result["interactions"] == tally(3, 3, 0, 0, 0)
+    assert result["interactions"] == judged(3, 3, 0, 0, 0)
 
 
 def test_ignored_columns_are_named_since_one_may_be_misspelt(songs: Path, likes: Path) -> None:

@@ -38,7 +38,8 @@ class Command(BaseCommand):
             raise CommandError(f"{error}") from error
         if json:
             return orjson.dumps(asdict(tally)).decode()
-        return f"applied {tally.applied}, repeated {tally.repeated}, dead-lettered {tally.dead}"
+        counts = f"applied {tally.applied}, repeated {tally.repeated}, dead-lettered {tally.dead}"
+        return f"{counts}, forgotten {tally.forgotten}" if tally.forgotten else counts
 
 
 def _consume(*, once: bool, should_stop: Callable[[], bool]) -> Tally:
