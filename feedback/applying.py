@@ -46,6 +46,16 @@ class Tally:
         self.forgotten += other.forgotten
 
 
+class Outcome(NamedTuple):
+    """What of records is about to be committed.
+
+    fresh: the events that have an effect. put_aside: the dead letters that were not there before.
+    """
+
+    fresh: list[Event]
+    put_aside: list[Letter]
+
+
 class Read(NamedTuple):
     """A record with the event that it holds."""
 
@@ -63,21 +73,30 @@ class Sorted:
     done: set[str]
 
 
-def apply(records: Sequence[Record], settle: Callable[[], None] = lambda: None) -> Tally:
+def apply(
+    records: Sequence[Record],
+    settle: Callable[[], None] = lambda: None,
+    judge: Callable[[Outcome], None] = lambda _: None,
+) -> Tally:
     """Give the records their effect, in one transaction of their own.
 
     settle: runs first in that transaction, moves the log's position past the records, and
         raises if somebody else has moved it; then nothing of all this has happened.
+    judge: runs last in it, and may raise too.
     """
     parsed = [(record, parse(record)) for record in records]
     with transaction.atomic():
         # Before any row is locked: who keeps writers out may be waiting for just that row.
         let_writers_in()
         settle()
-        return have_effect(parsed, timezone.now())
+        return have_effect(parsed, timezone.now(), judge)
 
 
-def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime) -> Tally:
+def have_effect(
+    parsed: Sequence[tuple[Record, Event | Rejection]],
+    now: datetime,
+    judge: Callable[[Outcome], None] = lambda _: None,
+) -> Tally:
     """The effect of records that are parsed already.
 
     In the caller's transaction, which has let_writers_in behind it.
@@ -91,8 +110,9 @@ def have_effect(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetim
             for event in found.fresh
         ]
     )
-    keep(found.letters, now)
+    put_aside = keep(found.letters, now)
     due.mark_applied(found.done, now)
+    judge(Outcome(found.fresh, put_aside))
     clamped = sum(event.clamped for event in found.fresh)
     return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
 

@@ -8,9 +8,10 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, connection
 
 from feedback import dead_letters
-from feedback.applying import Tally, apply
+from feedback.applying import Outcome, Tally, apply
 from feedback.complaints import Complaints
 from feedback.log import BATCH_SIZE, Fenced, Log, LogUnavailable
+from feedback.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
 from feedback.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,16 @@ def consume(
     once: bool,
     should_stop: Callable[[], bool],
     presence: Presence | None = None,
+    accept_poison: bool = False,
 ) -> Tally:
     """Apply records until told to stop, or with ``once`` until all that was there is done.
 
     A database that is locked or away is waited for; nothing is put aside because of it. A log
     that is away is waited for too, but with ``once`` LogUnavailable is raised.
+    Raises Poisoned when nearly everything would be put aside, unless accept_poison says that it
+    may.
     """
+    guard = PoisonGuard(NO_LIMITS if accept_poison else set_limits())
     tally, complaints, songs = Tally(), Complaints(), dead_letters.NewSongs()
     if once:
         log.mark_end()
@@ -45,7 +50,7 @@ def consume(
                 tally.add(dead_letters.replay_for_songs())
             if once and log.at_end():
                 break
-            tally.add(_next_batch(log))
+            tally.add(_next_batch(log, guard))
             complaints.over()
         except LogUnavailable as error:
             if once:
@@ -61,17 +66,27 @@ def consume(
     return tally
 
 
-def _next_batch(log: Log) -> Tally:
+def _next_batch(log: Log, guard: PoisonGuard) -> Tally:
     batch = log.poll(POLL_SECONDS)
     if not batch.records:
         return Tally()
+
+    def judge(outcome: Outcome) -> None:
+        guard.judge(batch.records, outcome.put_aside)
+
     try:
-        tally = apply(batch.records, batch.settle)
+        tally = apply(batch.records, batch.settle, judge)
     except Fenced as error:
         logger.info("%s", error)
         log.rewind()
         return Tally()
+    except Poisoned as error:
+        # Should storing it fail, the same batch comes again, and the stop with it.
+        log.rewind()
+        remember(error.stop)
+        raise
     log.committed()
+    guard.passed()
     if len(batch.records) >= BATCH_SIZE and connection.vendor == "sqlite":
         time.sleep(BREATH_SECONDS)
     return tally

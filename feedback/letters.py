@@ -1,13 +1,24 @@
 """Messages that could not be applied: kept whole, read again when their reason is gone."""
 
+import logging
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Final
+
+from django.db import transaction
 
 from feedback.events import Record
 from feedback.models import DeadLetter
 from feedback.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+# Of a flood the log has one line a batch, with so many of its letters.
+NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +33,35 @@ class Letter:
     song_id: str = ""
 
 
-def keep(letters: Sequence[Letter], created_at: datetime) -> None:
-    """Store the letters, in the caller's transaction. One that is there already stays as it is."""
-    if letters:
-        rows = [_row(letter, created_at) for letter in letters]
-        DeadLetter.objects.bulk_create(rows, ignore_conflicts=True)
+def keep(letters: Sequence[Letter], created_at: datetime) -> list[Letter]:
+    """Store the letters, in the caller's transaction, and log them once it stands.
+
+    One that is there already stays as it is. Returns those that are new.
+    """
+    if not letters:
+        return []
+    kept = DeadLetter.objects.filter(event_id__in={letter.event_id for letter in letters})
+    known = {(event_id.hex, digest) for event_id, digest in kept.values_list("event_id", "digest")}
+    new: list[Letter] = []
+    for letter in letters:
+        message = letter.event_id, _digest(letter.record)
+        if message not in known:
+            known.add(message)
+            new.append(letter)
+    rows = [_row(letter, created_at) for letter in new]
+    DeadLetter.objects.bulk_create(rows, ignore_conflicts=True)
+    if new:
+        transaction.on_commit(lambda: _tell(new))
+    return new
+
+
+def in_words(letter: Letter) -> str:
+    """The letter for a line of a log: no more than its id, reason and place.
+
+    Neither the payload nor the error, which may quote it: anyone can send anything.
+    """
+    event_id = uuid.UUID(letter.event_id)
+    return f"event={event_id} reason={letter.reason.value} place={_place(letter.record)}"
 
 
 def as_record(row: DeadLetter) -> Record:
@@ -55,7 +90,7 @@ def _row(letter: Letter, created_at: datetime) -> DeadLetter:
         seq=record.seq,
         key=record.key,
         raw=record.raw,
-        digest=blake2b(record.raw, digest_size=16).hexdigest(),
+        digest=_digest(record),
         record_time_us=record.time_us,
         event_id=letter.event_id,
         user_id=letter.user_id,
@@ -64,6 +99,27 @@ def _row(letter: Letter, created_at: datetime) -> DeadLetter:
         error=letter.error,
         created_at=created_at,
     )
+
+
+def _digest(record: Record) -> str:
+    return blake2b(record.raw, digest_size=16).hexdigest()
+
+
+def _tell(letters: Sequence[Letter]) -> None:
+    if len(letters) <= NAMED:
+        for letter in letters:
+            logger.warning("put aside %s", in_words(letter))
+        return
+    reasons = Counter(letter.reason.value for letter in letters).most_common()
+    counts = " ".join(f"{reason}={number}" for reason, number in reasons)
+    first = ", ".join(map(in_words, letters[:NAMED]))
+    logger.warning("put aside %d messages: %s; the first: %s", len(letters), counts, first)
+
+
+def _place(record: Record) -> str:
+    if record.topic:
+        return f"{record.topic}/{record.partition}/{record.offset}"
+    return "request" if record.seq is None else f"outbox/{record.seq}"
 
 
 def _source(record: Record) -> DeadLetter.Source:

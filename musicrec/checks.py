@@ -22,6 +22,9 @@ TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 AT_LEAST: Final = {
     "LIKES_PARTITIONS": 1,
+    "POISON_IN_A_ROW": 0,
+    "POISON_SHARE": 0,
+    "POISON_WINDOW": 0,
     "RETRAIN_INTERVAL_SECONDS": 1,
     "TRAINING_LEASE_SECONDS": 1,
     "TRAINING_BUDGET_SECONDS": 1,
@@ -63,6 +66,12 @@ def _numbers() -> Iterator[CheckMessage]:
                 hint="0 means no limit",
                 id="musicrec.E001",
             )
+    if settings.POISON_SHARE >= 1:
+        yield Error(
+            "POISON_SHARE is 1 or more, which no share can exceed",
+            hint="set it below 1; 0 means no limit",
+            id="musicrec.E001",
+        )
     if settings.LISTENER_TOKEN_TTL_SECONDS > MAX_TTL_SECONDS:
         yield Error(
             "LISTENER_TOKEN_TTL_SECONDS is more than ten years",

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from feedback import presence
-from feedback.models import OutboxEvent
+from feedback.models import ConsumerStop, OutboxEvent
 from musicrec.reachability import kafka_fault, redis_fault
 from recommendations.models import Lease, ModelVersion
 
@@ -181,7 +181,28 @@ def backlog() -> Condition:
     )
 
 
-STORED: Final[tuple[Callable[[], Condition | None], ...]] = (model, consumer, relay, backlog)
+def poison() -> Condition:
+    """Whether consumers stopped because nearly everything they read would be put aside."""
+    stop = ConsumerStop.objects.first()
+    if stop is None:
+        return ok("poison", "none")
+    return Condition(
+        "poison",
+        "degraded",
+        "consumers stopped: nearly all they read would be put aside; likes are kept",
+        stop.message,
+        "mend the deploy or load the songs, then start consume_likes again; if the log truly is"
+        " full of rubbish: manage.py consume_likes --accept-poison",
+    )
+
+
+STORED: Final[tuple[Callable[[], Condition | None], ...]] = (
+    model,
+    consumer,
+    relay,
+    backlog,
+    poison,
+)
 
 
 def conditions(

@@ -162,5 +162,6 @@ STORED: Final[tuple[Callable[[], Condition | None], ...]] = (
     conditions.consumer,
     conditions.relay,
     conditions.backlog,
+    conditions.poison,
     _dead_letters,
 )

@@ -42,6 +42,11 @@ KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 LIKES_TOPIC: str = env.str("LIKES_TOPIC", "song_likes")
 LIKES_GROUP: str = env.str("LIKES_GROUP", "musicrec")
 LIKES_PARTITIONS: int = env.int("LIKES_PARTITIONS", 3)
+# A consumer stops when it would put aside more than so many in a row, or than this share of the
+# last ones: the fault is then not in the messages. 0 is no limit.
+POISON_IN_A_ROW: int = env.int("POISON_IN_A_ROW", 1_000)
+POISON_SHARE: float = env.float("POISON_SHARE", 0.1)
+POISON_WINDOW: int = env.int("POISON_WINDOW", 10_000)
 
 # --- The model --------------------------------------------------------------------------------
 MODEL_ALGORITHM: str = env.str("MODEL_ALGORITHM", "auto")

@@ -55,7 +55,7 @@ class Path(Protocol):
     def publish(self, raw: bytes, *, time_us: int | None = None) -> None:
         """Put bytes of another producer into the log."""
 
-    def drain(self) -> Tally:
+    def drain(self, *, accept_poison: bool = False) -> Tally:
         """Apply all that was said and published."""
 
     def close(self) -> None:
@@ -83,9 +83,9 @@ class EmbeddedPath:
             recorded_at=as_datetime(at),
         )
 
-    def drain(self) -> Tally:
+    def drain(self, *, accept_poison: bool = False) -> Tally:
         """Apply what is due."""
-        return consume(self._log, once=True, should_stop=patience())
+        return consume(self._log, once=True, should_stop=patience(), accept_poison=accept_poison)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -106,11 +106,11 @@ class KafkaPath:
         at_ms = None if time_us is None else to_ms(time_us)
         self._producer.send(settings.LIKES_TOPIC, raw, partition=0, timestamp_ms=at_ms)
 
-    def drain(self) -> Tally:
+    def drain(self, *, accept_poison: bool = False) -> Tally:
         """Relay what is due, then apply all of the topic that is new."""
         self.flush()
         relay(once=True, should_stop=patience())
-        return consume(self._log, once=True, should_stop=patience())
+        return consume(self._log, once=True, should_stop=patience(), accept_poison=accept_poison)
 
     def flush(self) -> None:
         """Wait until all that was published is in the topic."""

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from pytest_django import Settings
 
+from feedback.models import ConsumerStop
 from musicrec import conditions, examination
 from recommendations.models import ModelVersion, TrainingRun
 
@@ -132,3 +133,18 @@ def test_a_database_that_does_not_wait_for_the_disk_is_broken(
 
     assert code == 1
     assert "synchronous is 1" in text
+
+
+def test_a_stop_at_poison_is_told_with_what_was_read_and_what_to_do() -> None:
+    ConsumerStop.objects.create(
+        stopped_at=timezone.now(),
+        dead_in_a_row=1_001,
+        recent_dead=1_001,
+        recent=1_001,
+        message="bad_json 200, first place=song_likes/0/7",
+    )
+
+    text = doctor()[1]
+
+    assert "song_likes/0/7" in text
+    assert "--accept-poison" in text

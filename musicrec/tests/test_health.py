@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from feedback import presence
-from feedback.models import OutboxEvent
+from feedback.models import ConsumerStop, OutboxEvent
 from musicrec import conditions, health
 from musicrec.conditions import Condition
 from recommendations.leases import Hold
@@ -61,7 +61,14 @@ def test_with_everything_there_it_is_ready(client: Client) -> None:
 
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
-    assert set(answer.json()["checks"]) == {"database", "model", "consumer", "backlog", "disk"}
+    assert set(answer.json()["checks"]) == {
+        "database",
+        "model",
+        "consumer",
+        "backlog",
+        "poison",
+        "disk",
+    }
 
 
 def test_without_a_model_or_a_consumer_it_is_degraded_and_still_200(client: Client) -> None:
@@ -108,6 +115,25 @@ def test_a_like_that_has_waited_long_is_missed(
     outbox_row(age, applied_at=timezone.now() if applied else None)
 
     assert client.get("/readyz").json()["status"] == status
+
+
+def test_consumers_that_stopped_at_poison_degrade_it_and_what_they_read_stays_secret(
+    client: Client,
+) -> None:
+    everything_runs()
+    ConsumerStop.objects.create(
+        stopped_at=timezone.now(),
+        dead_in_a_row=1_001,
+        recent_dead=1_001,
+        recent=1_001,
+        message="bad_json 200, first place=song_likes/0/7",
+    )
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["poison"]["status"] == "degraded"
+    assert "song_likes" not in answer.content.decode()
 
 
 def test_services_that_are_set_and_away_degrade_and_their_addresses_stay_secret(

@@ -12,6 +12,7 @@ from feedback.applying import Tally
 from feedback.consuming import consume
 from feedback.log import LogUnavailable, open_log
 from feedback.members import MemberSlot
+from feedback.poison import Poisoned
 from feedback.presence import Presence
 from feedback.stopping import stop_on_signals
 
@@ -21,20 +22,26 @@ class Command(BaseCommand):
 
     help = (
         "Apply likes to user profiles until told to stop: from Kafka where KAFKA_BOOTSTRAP_SERVERS"
-        " is set, else from the outbox. Example: manage.py consume_likes --once --json"
+        " is set, else from the outbox. Ends with 1 when nearly everything would be put aside."
+        " Example: manage.py consume_likes --once --json"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the flags."""
         parser.add_argument("--once", action="store_true", help="stop after what is there now")
         parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+        parser.add_argument(
+            "--accept-poison",
+            action="store_true",
+            help="put aside as much as there is, for a log that truly is full of rubbish",
+        )
 
-    def handle(self, *, once: bool, json: bool, **options: Any) -> str:
+    def handle(self, *, once: bool, json: bool, accept_poison: bool, **options: Any) -> str:
         """Run the loop and say what was done."""
         try:
             with stop_on_signals() as should_stop:
-                tally = _consume(once=once, should_stop=should_stop)
-        except LogUnavailable as error:
+                tally = _consume(once=once, should_stop=should_stop, accept_poison=accept_poison)
+        except (LogUnavailable, Poisoned) as error:
             raise CommandError(f"{error}") from error
         if json:
             return orjson.dumps(asdict(tally)).decode()
@@ -42,10 +49,16 @@ class Command(BaseCommand):
         return f"{counts}, forgotten {tally.forgotten}" if tally.forgotten else counts
 
 
-def _consume(*, once: bool, should_stop: Callable[[], bool]) -> Tally:
+def _consume(*, once: bool, should_stop: Callable[[], bool], accept_poison: bool) -> Tally:
     with closing(MemberSlot()) as slot, closing(open_log(slot.name)) as log:
         presence = Presence(slot.name)
         try:
-            return consume(log, once=once, should_stop=should_stop, presence=presence)
+            return consume(
+                log,
+                once=once,
+                should_stop=should_stop,
+                presence=presence,
+                accept_poison=accept_poison,
+            )
         finally:
             presence.end()
