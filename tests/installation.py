@@ -49,13 +49,15 @@ class Installation:
 
     def start(self, name: str, *arguments: str) -> Child:
         """Start one of the long-running commands of manage.py."""
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        return self._supervisor.start(name, command, self.environment)
+        return self.start_python(name, str(ROOT / "manage.py"), *arguments)
 
     def start_module(self, name: str, *arguments: str) -> Child:
         """Start a process that is a Python module: granian, celery."""
-        command = [sys.executable, "-m", *arguments]
-        return self._supervisor.start(name, command, self.environment)
+        return self.start_python(name, "-m", *arguments)
+
+    def start_python(self, name: str, *arguments: str) -> Child:
+        """Start a process of the interpreter that runs this one."""
+        return self._supervisor.start(name, [sys.executable, *arguments], self.environment)
 
     def start_web(self, *flags: str) -> "Web":
         """Start the web process on a free port, with more flags, and wait until it answers."""

@@ -35,6 +35,11 @@ class Broker:
         """What goes into KAFKA_BOOTSTRAP_SERVERS."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there; it may hang."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,110 @@
+"""Do every fault to a fresh installation and print what came of it.
+
+    python -m tests.faults                                the full counts, some 30 minutes
+    python -m tests.faults --long                         500 kills of a consumer, a soak
+    python -m tests.faults --short --only 1,4 --transport embedded,kafka --json
+
+Needs Java 17 and mvn for Kafka, and Postgres for its part. The exit code is 1 if any did not pass.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.faults.forms import FULL, LONG, SHORT, Form
+from tests.faults.scenario import ALL, Outcome, Scenario
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.services import Services
+
+HEAD = "| # | fault | passes when | transport | seen | seconds | |\n|---:|---|---|---|---|---:|---|"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario along one transport."""
+
+    number: int
+    fault: str
+    passes: str
+    transport: str
+    seen: dict[str, str]
+    failures: list[str]
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        """As a row of a Markdown table."""
+        seen = ", ".join(f"{name} {figure}" for name, figure in self.seen.items())
+        result = "; ".join(self.failures).replace("\n", " ") or "passed"
+        cells = (self.number, self.fault, self.passes, self.transport, seen, round(self.seconds))
+        return "| " + " | ".join(str(cell) for cell in cells) + f" | {result} |"
+
+
+def main() -> int:
+    """Run what was asked for, print each row as it comes, and return the exit code."""
+    options = _arguments()
+    wanted = {int(number) for number in options.only.split(",")} if options.only else set()
+    chosen = [each for each in SCENARIOS if not wanted or each.number in wanted]
+    rows = []
+    if not options.json:
+        print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(prefix="musicrec-faults-") as folder:
+        for row in _rows(Path(folder), chosen, options.transport.split(","), _form(options)):
+            rows.append(row)
+            if not options.json:
+                print(row.line, flush=True)
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+    return 1 if not rows or any(row.failures for row in rows) else 0
+
+
+def _rows(folder: Path, chosen: list[Scenario], transports: list[str], form: Form) -> Iterator[Row]:
+    with Services(folder) as services:
+        for scenario in chosen:
+            for transport in (name for name in scenario.transports if name in transports):
+                yield _row(services, scenario, transport, form)
+
+
+def _row(services: Services, scenario: Scenario, transport: str, form: Form) -> Row:
+    started = time.monotonic()
+    try:
+        outcome = services.run(scenario, transport, form)
+    except Exception as error:  # noqa: BLE001 - a fault that breaks its scenario is a row too
+        outcome = Outcome(failures=[f"{type(error).__name__}: {error}"])
+    return Row(
+        scenario.number,
+        scenario.fault,
+        scenario.passes,
+        transport,
+        outcome.seen,
+        outcome.failures,
+        time.monotonic() - started,
+    )
+
+
+def _form(options: argparse.Namespace) -> Form:
+    return LONG if options.long else SHORT if options.short else FULL
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--long", action="store_true", help="the long form")
+    form.add_argument("--short", action="store_true", help="as the tests do it")
+    parser.add_argument("--only", default="", help="numbers of faults, separated by commas")
+    parser.add_argument("--transport", default=",".join(ALL), help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""How much of each fault: a short form for every run of the tests, the full one, and a long one."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Form:
+    """Counts and times of all scenarios, in one place.
+
+    slack: by how much times may miss their limit, for a machine that does other things beside;
+        what is lost, or happens twice, has no slack.
+    """
+
+    name: str
+    slack: float
+    consumer_kills: int
+    consumer_events: int
+    api_kills: int
+    load_seconds: float
+    outage_seconds: float
+    hang_seconds: float
+    backlog: int
+    permutations: int
+    joins: int
+    terminations: int
+    restores: int
+
+
+SHORT: Final = Form(
+    name="short",
+    slack=4.0,
+    consumer_kills=8,
+    consumer_events=6_000,
+    api_kills=8,
+    load_seconds=2.0,
+    outage_seconds=5.0,
+    hang_seconds=5.0,
+    backlog=10_000,
+    permutations=1_000,
+    joins=3,
+    terminations=1,
+    restores=1,
+)
+FULL: Final = Form(
+    name="full",
+    slack=1.0,
+    consumer_kills=40,
+    consumer_events=30_000,
+    api_kills=200,
+    load_seconds=30.0,
+    outage_seconds=60.0,
+    hang_seconds=30.0,
+    backlog=30_000,
+    permutations=1_000,
+    joins=20,
+    terminations=10,
+    restores=3,
+)
+LONG: Final = replace(FULL, name="long", consumer_kills=500, consumer_events=300_000)
+FORMS: Final = {form.name: form for form in (SHORT, FULL, LONG)}

@@ -1,0 +1,264 @@
+"""A fresh installation with real processes, a journal of what it promised, and the oracle.
+
+Web, consumers and relay are started, killed and asked to end as an operator would; nothing of the
+project's own code runs in the process of the harness.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from musicrec.supervision import Child
+from tests.faults import audit, broker_log, load
+from tests.faults.database import Database
+from tests.faults.journal import Journal
+from tests.faults.load import Load, Server
+from tests.faults.oracle import Verdict, judge
+from tests.installation import Installation, Web
+from tests.kafka.broker import Broker
+from tests.ports import free_port
+
+SONGS: Final = tuple(f"s{number}" for number in range(40))
+PATIENCE_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.005
+SECRET: Final = "of-the-fault-harness-" * 3
+
+
+class Template:
+    """An installation with songs, a service key and the audit's triggers: made once, copied often.
+
+    postgres: the address of an empty database of a server; worlds are then databases beside it.
+    """
+
+    def __init__(self, folder: Path, postgres: str = "") -> None:
+        self.folder, self.postgres = folder, postgres
+        here = Installation(folder, **environment(postgres))
+        here.manage("migrate", "--verbosity", "0")
+        songs = folder / "songs.csv"
+        songs.write_text(
+            "song_id,title,artist,genre\n" + "".join(f"{song},{song},,\n" for song in SONGS)
+        )
+        here.manage("loadcsv", "--songs", str(songs))
+        self.credential = here.manage("issue_token", "--service", "faults")
+        audit.install(Database(folder / "musicrec.sqlite3", postgres))
+
+    def copy(self, folder: Path) -> str:
+        """Make a copy; returns its DATABASE_URL."""
+        shutil.copytree(self.folder, folder)
+        if not self.postgres:
+            return ""
+        name = f"world_{uuid.uuid4().hex}"
+        with psycopg.connect(self.postgres, dbname="template1", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE postgres")
+        return self.postgres.rpartition("/")[0] + "/" + name
+
+
+def environment(database_url: str, broker: Broker | None = None) -> dict[str, str]:
+    """The settings of a world."""
+    made = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}
+    if broker is not None:
+        own = f"faults-{uuid.uuid4().hex}"
+        made |= {"KAFKA_BOOTSTRAP_SERVERS": broker.address, "LIKES_TOPIC": own, "LIKES_GROUP": own}
+    return made
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended that was asked to."""
+
+    code: int
+    seconds: float
+    said: str
+
+
+class World:
+    """One installation, and all that is known of it.
+
+    broker: where its likes go, or None for the outbox alone. It may be shared with other worlds:
+        topic and group are this world's own.
+    """
+
+    def __init__(
+        self, folder: Path, template: Template, broker: Broker | None, seed: int, **more: str
+    ) -> None:
+        self.url = template.copy(folder)
+        self.seed, self.broker = seed, broker
+        self.environment = environment(self.url, broker) | more
+        self.here = Installation(folder, **self.environment)
+        self.database = Database(folder / "musicrec.sqlite3", self.url)
+        self.journal = Journal(folder / "journal.jsonl")
+        self.server = Server(f"http://127.0.0.1:{free_port()}", template.credential)
+        self.web = Web(self.server.address, template.credential)
+        self._alive: list[Child] = []
+        self._started = 0
+        self.counted: list[int] = []
+
+    @property
+    def topic(self) -> str:
+        """The topic of this world's likes."""
+        return self.environment["LIKES_TOPIC"]
+
+    @property
+    def group(self) -> str:
+        """The group of this world's consumers."""
+        return self.environment["LIKES_GROUP"]
+
+    # --- processes ---------------------------------------------------------------------------
+
+    def start_web(self, *flags: str) -> Child:
+        """Start the web process, always at the same address, and wait until it answers."""
+        where = ("--host", "127.0.0.1", "--port", self.server.address.rpartition(":")[2])
+        child = self._begin(
+            "web",
+            "-m",
+            "granian",
+            "--interface",
+            "wsgi",
+            *where,
+            *flags,
+            "musicrec.wsgi:application",
+        )
+        self.wait(self.web.is_ready, "the web process to be ready")
+        return child
+
+    def start_consumer(self) -> Child:
+        """Start a consumer; it may not have begun to work yet."""
+        return self._begin("consumer", *self._manage("consume_likes", "--json"))
+
+    def start_relay(self) -> Child:
+        """Start a relay; only for a world with a broker."""
+        return self._begin("relay", *self._manage("relay_likes"))
+
+    def start_all(self) -> dict[str, Child]:
+        """Start one of each and wait until the web process answers."""
+        found = {"consumer": self.start_consumer()}
+        if self.broker is not None:
+            found["relay"] = self.start_relay()
+        return {"web": self.start_web(), **found}
+
+    def kill(self, child: Child) -> None:
+        """kill -9, with all that it started."""
+        self._alive.remove(child)
+        os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
+    def end(self, child: Child) -> Ended:
+        """SIGTERM, and wait for its end."""
+        self._alive.remove(child)
+        started = time.monotonic()
+        child.process.terminate()
+        code = child.process.wait(PATIENCE_SECONDS)
+        ended = Ended(code, time.monotonic() - started, child.last_words())
+        for line in ended.said.splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                self.counted.append(json.loads(line)["applied"])
+        return ended
+
+    def run(self, *arguments: str) -> str:
+        """A command of manage.py, to its good end."""
+        return self.here.manage(*arguments)
+
+    # --- what is said ------------------------------------------------------------------------
+
+    def load(self, **options: Any) -> Load:
+        """Clients that like and dislike until the block ends (load.Load has the options)."""
+        self._started += 1
+        return Load(self.server, self.journal, SONGS, seed=self.seed + self._started, **options)
+
+    def say(self, count: int) -> None:
+        """Say so many words by the batch route."""
+        self._started += 1
+        seed = self.seed + self._started
+        load.say_in_batches(self.server, self.journal, SONGS, count, seed=seed)
+
+    # --- what has come of it -------------------------------------------------------------------
+
+    def applied(self) -> int:
+        """How many events have had their effect."""
+        return self.database.number("SELECT COUNT(*) FROM applied_event")
+
+    def waiting(self) -> int:
+        """How many rows of the outbox have had none."""
+        return self.database.number("SELECT COUNT(*) FROM outbox WHERE applied_at IS NULL")
+
+    def wait(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> float:
+        """Poll until it holds, and return the seconds that took.
+
+        Fails when it does not in time, or when a process has ended that nobody killed.
+        """
+        started = time.monotonic()
+        while not holds():
+            self.check_alive()
+            if time.monotonic() - started > seconds:
+                raise AssertionError(f"waited {seconds} s for {what}\n{self._last_words()}")
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - started
+
+    def check_alive(self) -> None:
+        """Fail if a process has ended that nobody killed."""
+        for child in self._alive:
+            if child.process.poll() is not None:
+                raise AssertionError(
+                    f"{child.name} ended with {child.process.returncode}\n{child.last_words()}"
+                )
+
+    def settle(self) -> Verdict:
+        """Wait until all has had its effect, end what runs, and hold the journal against it."""
+        self.wait(lambda: not self.waiting(), "every like to have its effect")
+        found = [child for child in self._alive if not child.name.startswith("consumer")]
+        self._end_in_order(found)
+        log = None
+        if self.broker is not None:
+            log = broker_log.records(self.broker.address, self.topic)
+            self.wait(self._read_to_the_end, "the consumers to reach the log's end")
+        self._end_in_order(list(self._alive))
+        return self.judge(log)
+
+    def judge(self, log: list[str] | None = None) -> Verdict:
+        """Hold the journal against the database as it is."""
+        return judge(self.journal, self.database, log=log, counted=self.counted)
+
+    def stop(self) -> None:
+        """End all processes that are still there."""
+        for child in self._alive:
+            with suppress(ProcessLookupError):
+                os.killpg(child.process.pid, signal.SIGCONT)
+        self.here.stop()
+
+    def _read_to_the_end(self) -> bool:
+        assert self.broker is not None
+        ends = broker_log.ends(self.broker.address, self.topic)
+        reached: dict[int, int] = dict(
+            self.database.query(
+                f"SELECT partition, next_offset FROM consumer_offset WHERE topic = '{self.topic}'"  # noqa: S608
+            )
+        )
+        return ends is not None and all(reached.get(n, 0) >= end for n, end in ends.items())
+
+    def _end_in_order(self, children: list[Child]) -> None:
+        for child in children:
+            ended = self.end(child)
+            if ended.code != 0:
+                raise AssertionError(f"{child.name} ended with {ended.code}\n{ended.said}")
+
+    def _begin(self, name: str, *arguments: str) -> Child:
+        self._started += 1
+        child = self.here.start_python(f"{name}-{self._started}", *arguments)
+        self._alive.append(child)
+        return child
+
+    def _manage(self, *arguments: str) -> tuple[str, ...]:
+        return (str(Path(__file__).parents[2] / "manage.py"), *arguments)
+
+    def _last_words(self) -> str:
+        return "\n".join(f"{child.name}:\n{child.last_words()}" for child in self._alive)
