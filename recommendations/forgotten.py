@@ -6,7 +6,7 @@ in its own transaction, behind ``profiles.let_writers_in``, and drops what lies 
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 from django.conf import settings
 from django.db import connection
@@ -16,6 +16,8 @@ from recommendations.models import ForgottenListener
 
 # Parts the digests from whatever else the secret key signs; changing it loses all markers.
 _SALT = b"musicrec forgotten listener"
+
+_USERS_AT_A_TIME = 9_000
 
 
 def anybody() -> bool:
@@ -39,6 +41,19 @@ def barriers(user_ids: Collection[str]) -> dict[str, int]:
             user_id = whose[digest]
             found[user_id] = max(barrier, found.get(user_id, barrier))
     return found
+
+
+def among(user_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Of many users, those who were ever forgotten, each with the barrier; few at a time."""
+    if not anybody():
+        return
+    chunk: list[str] = []
+    for user_id in user_ids:
+        chunk.append(user_id)
+        if len(chunk) == _USERS_AT_A_TIME:
+            yield from barriers(chunk).items()
+            chunk = []
+    yield from barriers(chunk).items()
 
 
 def mark(user_id: str, barrier: int) -> ForgottenListener:
