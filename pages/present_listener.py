@@ -7,10 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from access import listener_tokens
-
-SESSION_KEY = "listener"
-# Until when, in seconds since 1970; None for a listener that was chosen, not signed in as.
-UNTIL_KEY = "listener_until"
+from access.listener_sessions import SESSION_KEY, UNTIL_KEY
 
 clock = time.time
 
