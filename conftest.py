@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,3 +37,9 @@ def likes_topic(kafka_broker: Broker, settings: Any) -> str:
     settings.LIKES_TOPIC = f"song_likes_{uuid.uuid4().hex}"
     settings.LIKES_GROUP = f"musicrec_{uuid.uuid4().hex}"
     return str(settings.LIKES_TOPIC)
+
+
+@pytest.fixture(autouse=True)
+def _ledger_of_its_own(settings: Any) -> None:
+    """Whom one test forgets, the next must not find in the ledger."""
+    settings.FORGOTTEN_LEDGER = Path(settings.STATE_DIR) / f"forgotten-{uuid.uuid4().hex}.jsonl"

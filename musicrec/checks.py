@@ -14,6 +14,7 @@ from django.core.checks import Warning as Caution
 
 from access.listener_tokens import MAX_TTL_SECONDS
 from musicrec.disks import network_filesystem
+from recommendations import forgotten_keys, forgotten_ledger
 from recommendations.engine.algorithms import ALGORITHMS
 
 SHORTEST_SECRET: Final = 32
@@ -43,7 +44,7 @@ def settings_make_sense(**_: Any) -> list[CheckMessage]:
 @register
 def settings_fit_each_other(**_: Any) -> list[CheckMessage]:
     """What is wrong with settings taken together, or with the machine that they are for."""
-    return [*_open_doors(), *_database()]
+    return [*_open_doors(), *_database(), *_ledger()]
 
 
 def refuse_errors() -> None:
@@ -140,4 +141,25 @@ def _database() -> Iterator[CheckMessage]:
             hint="put it on a local disk (STATE_DIR), or use Postgres (DATABASE_URL): locks of a"
             " network disk do not hold, and an acknowledged like may be lost",
             id="musicrec.W002",
+        )
+
+
+def _ledger() -> Iterator[CheckMessage]:
+    """Of the ledger, not of the table: checks run where there is no database yet."""
+    try:
+        entries = forgotten_ledger.read()
+    except forgotten_ledger.LedgerUnreadable as error:
+        yield Error(
+            str(error),
+            hint="correct the path or the file's rights: without it nothing is applied or loaded",
+            id="musicrec.E006",
+        )
+        return
+    lost = forgotten_keys.lost(name for _, name in {entry[:2] for entry in entries})
+    if lost:
+        yield Caution(
+            f"{lost} users who were forgotten cannot be told any more: the SECRET_KEY of then is"
+            " neither in SECRET_KEY_FALLBACKS nor in FORGOTTEN_KEYS",
+            hint=forgotten_keys.ADVICE,
+            id="musicrec.W003",
         )

@@ -15,8 +15,8 @@ from django.db.migrations.executor import MigrationExecutor
 from feedback.models import DeadLetter
 from musicrec import conditions
 from musicrec.conditions import Condition, ok
-from recommendations import model_store
-from recommendations.models import Listener, ModelVersion, Song
+from recommendations import forgotten_keys, model_store
+from recommendations.models import ForgottenListener, Listener, ModelVersion, Song
 
 
 def examine() -> Iterator[Condition]:
@@ -147,6 +147,21 @@ def _dead_letters() -> Condition:
     )
 
 
+def _forgotten() -> Condition:
+    """Whether every marker still finds whom it is about."""
+    names = list(ForgottenListener.objects.values_list("key_name", flat=True))
+    lost = forgotten_keys.lost(names)
+    if not lost:
+        return ok("forgotten", f"{len(names):,} users, all of known keys")
+    return Condition(
+        "forgotten",
+        "degraded",
+        f"{lost:,} of {len(names):,} markers find nobody: their SECRET_KEY is gone",
+        "a rebuild, a load or an event in Kafka may bring these users back",
+        forgotten_keys.ADVICE,
+    )
+
+
 def _value(query: str) -> object:
     with connection.cursor() as cursor:
         cursor.execute(query)
@@ -164,4 +179,5 @@ STORED: Final[tuple[Callable[[], Condition | None], ...]] = (
     conditions.backlog,
     conditions.poison,
     _dead_letters,
+    _forgotten,
 )

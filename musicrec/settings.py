@@ -83,6 +83,10 @@ SECRET_KEY: str = secret_key_of(
 )
 # After a change of SECRET_KEY: old ones, as long as tokens and sessions made with them shall last.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+# Old keys by which forget markers are still found, and nothing else is signed or believed.
+FORGOTTEN_KEYS: list[str] = env.list("FORGOTTEN_KEYS", [])
+# No part of the database, so that a restored backup cannot bring back who was forgotten since.
+FORGOTTEN_LEDGER = Path(env.str("FORGOTTEN_LEDGER", str(STATE_DIR / "forgotten.jsonl")))
 # Always this machine's own address: probes beside the process come by it.
 ALLOWED_HOSTS: list[str] = [*env.list("ALLOWED_HOSTS", ["localhost", "[::1]"]), "127.0.0.1"]
 SEED_ROUTES_OPEN: bool = env.bool("SEED_ROUTES_OPEN", False)

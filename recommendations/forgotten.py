@@ -4,20 +4,17 @@ A marker says: what this user said up to the barrier never was. Every writer of 
 in its own transaction, behind ``profiles.let_writers_in``, and drops what lies at or below it.
 """
 
-import hashlib
-import hmac
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from recommendations import forgotten_keys
+from recommendations.forgotten_ledger import Entry
 from recommendations.models import ForgottenListener
 
-# Parts the digests from whatever else the secret key signs; changing it loses all markers.
-_SALT = b"musicrec forgotten listener"
-
-_USERS_AT_A_TIME = 9_000
+_USERS_AT_A_TIME: Final = 9_000
 
 
 def anybody() -> bool:
@@ -32,7 +29,7 @@ def barriers(user_ids: Collection[str]) -> dict[str, int]:
     """The greatest order key that no longer counts, of those users who were ever forgotten."""
     if not user_ids or not anybody():
         return {}
-    whose = {digest: user_id for user_id in user_ids for digest in _digests(user_id)}
+    whose = {digest: user_id for user_id in user_ids for digest in forgotten_keys.digests(user_id)}
     found: dict[str, int] = {}
     wanted = list(whose)
     for start in range(0, len(wanted), 900):
@@ -56,28 +53,66 @@ def among(user_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
     yield from barriers(chunk).items()
 
 
-def mark(user_id: str, barrier: int) -> ForgottenListener:
+def mark(user_id: str, barrier: int) -> Entry:
     """Write or raise the marker of a user, in the caller's transaction."""
-    key = settings.SECRET_KEY
-    marker, _ = ForgottenListener.objects.update_or_create(
-        digest=_digest(key, user_id),
-        defaults={
-            "key_name": key_name(key),
-            "barrier": barrier,
-            "forgotten_at": timezone.now(),
-        },
+    name, digest = forgotten_keys.name(), forgotten_keys.digest(user_id)
+    marker = Entry(digest, name, barrier, timezone.now())
+    ForgottenListener.objects.update_or_create(
+        digest=marker.digest, defaults=_values(marker, finished=True)
     )
     return marker
 
 
-def key_name(key: str) -> str:
-    """What a marker calls the secret key that made it; the key cannot be told from it."""
-    return hmac.new(key.encode(), _SALT + b" name", hashlib.sha256).hexdigest()[:16]
+def learn(entries: Iterable[Entry]) -> int:
+    """Write the markers that are not here, or lower here; return how many.
+
+    They are not finished: what is theirs may have to be deleted here.
+    """
+    latest: dict[str, Entry] = {}
+    for entry in entries:
+        known = latest.get(entry.digest)
+        if known is None or entry.barrier > known.barrier:
+            latest[entry.digest] = entry
+    here = dict(ForgottenListener.objects.values_list("digest", "barrier")) if latest else {}
+    missing = [entry for entry in latest.values() if entry.barrier > here.get(entry.digest, -1)]
+    for entry in missing:
+        values = _values(entry, finished=False)
+        _, made = ForgottenListener.objects.get_or_create(digest=entry.digest, defaults=values)
+        if not made:
+            # Only upwards, also where somebody is forgotten again just now.
+            lower = ForgottenListener.objects.filter(digest=entry.digest, barrier__lt=entry.barrier)
+            lower.update(**values)
+    return len(missing)
 
 
-def _digests(user_id: str) -> list[str]:
-    return [_digest(key, user_id) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+class Unfinished:
+    """The markers whose users may still have rows here, as a question: is this one of them?"""
+
+    def __init__(self) -> None:
+        # Those of a key that is gone cannot be told whose they are; checks say so.
+        rows = ForgottenListener.objects.filter(finished=False, key_name__in=forgotten_keys.names())
+        self._barriers = dict(rows.values_list("digest", "barrier"))
+
+    def __bool__(self) -> bool:
+        return bool(self._barriers)
+
+    def barrier(self, user_id: str) -> int | None:
+        """Up to where the rows of this user go; None for whom no such marker is about."""
+        found = [self._barriers.get(digest, -1) for digest in forgotten_keys.digests(user_id)]
+        return max(found) if max(found) >= 0 else None
+
+    def finish(self) -> None:
+        """Note that all of their rows are deleted, in the caller's transaction."""
+        for digest, barrier in self._barriers.items():
+            # Not one that was raised meanwhile.
+            rows = ForgottenListener.objects.filter(digest=digest, barrier=barrier)
+            rows.update(finished=True)
 
 
-def _digest(key: str, user_id: str) -> str:
-    return hmac.new(key.encode(), _SALT + b":" + user_id.encode(), hashlib.sha256).hexdigest()
+def _values(marker: Entry, *, finished: bool) -> dict[str, Any]:
+    return {
+        "key_name": marker.key_name,
+        "barrier": marker.barrier,
+        "forgotten_at": marker.forgotten_at,
+        "finished": finished,
+    }

@@ -115,12 +115,15 @@ class ForgottenListener(models.Model):
 
     digest: HMAC of the user id under the secret key whose name is key_name. Whatever has an
     order key of ``barrier`` or below, and is theirs, is dropped wherever it comes from.
+    finished: whether all that was theirs has been deleted here since. A marker that came from the
+    ledger is not finished: the database may be a restored backup that holds them again.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
     key_name = models.CharField(max_length=16, help_text="which SECRET_KEY made the digest")
     barrier = models.BigIntegerField(help_text="a seq: microseconds since 1970 UTC")
     forgotten_at = models.DateTimeField()
+    finished = models.BooleanField(default=True)
 
     class Meta:
         db_table = "forgotten_listener"

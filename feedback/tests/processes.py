@@ -22,6 +22,7 @@ def environment() -> dict[str, str]:
         "DATABASE_URL": database_url(),
         "STATE_DIR": str(settings.STATE_DIR),
         "SECRET_KEY": settings.SECRET_KEY,
+        "FORGOTTEN_LEDGER": str(settings.FORGOTTEN_LEDGER),
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(settings.KAFKA_BOOTSTRAP_SERVERS),
         "LIKES_TOPIC": settings.LIKES_TOPIC,
         "LIKES_GROUP": settings.LIKES_GROUP,

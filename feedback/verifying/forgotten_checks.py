@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from django.conf import settings
-
 from feedback import unsaid
 from feedback.events import parse
 from feedback.letters import as_record
@@ -12,7 +10,7 @@ from feedback.models import DeadLetter, OutboxEvent
 from feedback.verifying.findings import ROWS_A_READ, Finding, Look
 from feedback.verifying.letter_checks import pages
 from feedback.verifying.meanings import Code
-from recommendations import forgotten
+from recommendations import forgotten, forgotten_keys
 from recommendations.models import BaseWord, ForgottenListener, Interaction, Listener
 
 WORDS: Final[tuple[type[Interaction | BaseWord], ...]] = (Interaction, BaseWord)
@@ -41,10 +39,9 @@ def forgotten_are_gone(look: Look) -> Iterator[Finding]:
 
 def markers_can_be_used(look: Look) -> Iterator[Finding]:
     """Each marker was made with a secret key that is still set."""
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    names = [forgotten.key_name(key) for key in keys]
     cases = look.cases()
-    for marker in ForgottenListener.objects.exclude(key_name__in=names).iterator():
+    lost = ForgottenListener.objects.exclude(key_name__in=forgotten_keys.names())
+    for marker in lost.iterator():
         cases.add(f"key {marker.key_name} forgotten at {marker.forgotten_at:%Y-%m-%d %H:%M}")
     yield from cases.found(Code.FORGET_KEY_GONE)
 

@@ -1,5 +1,6 @@
 """Checks of settings: what stops the start, and what is only warned about."""
 
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pytest_django import Settings
 
 from musicrec import checks
 from musicrec.disks import network_filesystem
+from recommendations import forgotten_keys, forgotten_ledger
+from recommendations.forgotten_ledger import Entry
 
 GOOD_SECRET = "kP3v-9sLq0Zr7TgXw2Yb5NcMdHfJ1uAeRiOo6tQz8WxE4yUm"
 
@@ -107,3 +110,24 @@ def test_with_https_set_django_itself_has_no_warning_for_a_deployment(settings: 
     settings.SECURE_HSTS_SECONDS = 31_536_000
 
     call_command("check", deploy=True, fail_level="WARNING", stdout=StringIO(), stderr=StringIO())
+
+
+def test_forgotten_users_whose_key_is_gone_are_warned_about(settings: Settings) -> None:
+    old, digest = settings.SECRET_KEY, "0" * 64
+    entry = Entry(digest, forgotten_keys.name(), 1, datetime(2026, 7, 1, tzinfo=UTC))
+    forgotten_ledger.append(entry)
+    forgotten_ledger.append(entry._replace(barrier=2))
+    assert found() == []
+
+    settings.SECRET_KEY = GOOD_SECRET
+    assert found() == ["musicrec.W003"]
+    assert str(checks.settings_fit_each_other()[0].msg).startswith("1 users who were forgotten")
+
+    settings.FORGOTTEN_KEYS = [old]
+    assert found() == []
+
+
+def test_a_ledger_that_cannot_be_read_is_an_error(settings: Settings, tmp_path: Path) -> None:
+    settings.FORGOTTEN_LEDGER = tmp_path
+
+    assert found() == ["musicrec.E006"]

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from feedback.models import ConsumerStop
 from musicrec import conditions, examination
+from recommendations import forgotten
 from recommendations.models import ModelVersion, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +149,16 @@ def test_a_stop_at_poison_is_told_with_what_was_read_and_what_to_do() -> None:
 
     assert "song_likes/0/7" in text
     assert "--accept-poison" in text
+
+
+def test_markers_that_find_nobody_are_named_with_what_to_do(settings: Settings) -> None:
+    forgotten.mark("ann", 5)
+    assert states()["forgotten"] == "ok"
+
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another key of more than 32 characters"
+    text = doctor()[1]
+    assert "1 of 1 markers find nobody" in text
+    assert "FORGOTTEN_KEYS" in text
+
+    settings.FORGOTTEN_KEYS = [old]
+    assert states()["forgotten"] == "ok"

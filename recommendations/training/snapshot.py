@@ -58,6 +58,10 @@ def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict
     # Revisions only grow, by one with each applied change: their sum moves whenever a profile does.
     cursor.execute("SELECT COALESCE(SUM(revision), 0), COUNT(*) FROM listener")
     changes, listeners = cursor.fetchone()
+    # Whoever is forgotten takes their revision along, so that the sum alone could come back to
+    # what it was; and a model that still leans on them must go.
+    cursor.execute("SELECT COUNT(*), MAX(forgotten_at) FROM forgotten_listener")
+    forgotten, last = cursor.fetchone()
     # Artists and genres too: the filters of a model are those of its training.
     digest = hashlib.blake2b(repr(songs).encode("utf-8", "surrogatepass"), digest_size=16)
     return {
@@ -65,6 +69,7 @@ def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict
         "listeners": listeners,
         "songs": len(songs),
         "catalogue": digest.hexdigest(),
+        "forgotten": f"{forgotten}, the last {last}",
     }
 
 

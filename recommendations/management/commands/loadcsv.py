@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
+from recommendations import forgotten, forgotten_ledger
 from recommendations.loading.csv_rows import CsvSource, UnreadableFile, open_csv
 from recommendations.loading.loads import Load, lean_process
 from recommendations.loading.row_errors import ErrorLog, TooManyErrors
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         if songs == interactions:
             raise CommandError("--songs and --interactions name the same input", returncode=2)
         _check_database()
+        _learn_who_was_forgotten()
         started = time.monotonic()
         with _errors_file(options["errors"]) as kept, lean_process():
             errors = ErrorLog(self._tell, kept, options["max_errors"])
@@ -106,6 +108,14 @@ def _check_database() -> None:
         raise CommandError(f"cannot use the database: {error}") from error
     if Song._meta.db_table not in tables:
         raise CommandError("the database has no tables yet: run manage.py migrate")
+
+
+def _learn_who_was_forgotten() -> None:
+    """Have the markers that a restored database lacks, so that the file brings nobody back."""
+    try:
+        forgotten.learn(forgotten_ledger.read())
+    except (forgotten_ledger.LedgerUnreadable, DatabaseError) as error:
+        raise CommandError(str(error)) from error
 
 
 def _count(argument: str) -> int:
