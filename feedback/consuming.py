@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
 
-from feedback import dead_letters
+from feedback import dead_letters, forgetting
 from feedback.applying import Outcome, Tally, apply
 from feedback.complaints import Complaints
 from feedback.log import BATCH_SIZE, Fenced, Log, LogUnavailable
@@ -34,18 +34,23 @@ def consume(
     """Apply records until told to stop, or with ``once`` until all that was there is done.
 
     A database that is locked or away is waited for; nothing is put aside because of it. A log
-    that is away is waited for too, but with ``once`` LogUnavailable is raised.
-    Raises Poisoned when nearly everything would be put aside, unless accept_poison says that it
-    may.
+    that is away is waited for too, but with ``once`` LogUnavailable is raised. Nothing is applied
+    before the ledger of the forgotten has been read.
+    Raises LedgerUnreadable, and Poisoned when nearly everything would be put aside, unless
+    accept_poison says that it may.
     """
     guard = PoisonGuard(NO_LIMITS if accept_poison else set_limits())
     tally, complaints, songs = Tally(), Complaints(), dead_letters.NewSongs()
+    obeyed = False
     if once:
         log.mark_end()
     while not should_stop():
         try:
             if presence is not None:
                 presence.renew()
+            if not obeyed:
+                forgetting.obey_ledger()
+                obeyed = True
             if songs.may_have_come():
                 tally.add(dead_letters.replay_for_songs())
             if once and log.at_end():

@@ -14,6 +14,9 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 # Longer than the time between two backups, so that a restored database finds what it lacks.
 RETENTION_DAYS: Final = 30
+# Kafka deletes whole segments, once the last record in them is that old. A segment of its default,
+# a week, would keep its first records so much longer.
+SEGMENT_DAYS: Final = 1
 
 # What a client may raise while a broker is away, hangs or comes back.
 BROKER_ERRORS: Final = (KafkaError, OSError)
@@ -43,6 +46,7 @@ class LikesTopic:
             "configs": {
                 "cleanup.policy": "delete",
                 "retention.ms": str(RETENTION_DAYS * 86_400_000),
+                "segment.ms": str(SEGMENT_DAYS * 86_400_000),
             },
         }
         if self.identity() is None:

@@ -12,7 +12,7 @@ from typing import Final
 from django.db import transaction
 
 from access.callers import Caller
-from feedback.clock import as_datetime, now_us
+from feedback.clock import as_datetime, now_us, to_ms
 from feedback.events import LAST_SEQ, Event, Record, content_digest, encode, parse
 from feedback.fields import ACTIONS
 from feedback.letters import Letter, keep
@@ -82,6 +82,18 @@ def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
         answers = [books.enter(wish, event_id) for wish, event_id in zip(wishes, ids, strict=True)]
         books.write()
     return answers
+
+
+def issue_barrier() -> int:
+    """A seq that no event has, in the caller's transaction.
+
+    All that was accepted before can be seen from here on, and all that is accepted later has a
+    greater one. In whole milliseconds, as the times of records are: rounded up, one of before
+    could otherwise come to lie behind it.
+    """
+    barrier = to_ms(max(_lock_last_seq() + 1, now_us())) * 1_000
+    OutboxSequence.objects.update(last_seq=barrier)
+    return barrier
 
 
 class _Books:

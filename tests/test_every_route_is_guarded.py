@@ -38,6 +38,8 @@ GUARDS: Final[dict[str, Guard]] = {
     "PUT /api/v1/users/<id:user_id>/likes/<id:song_id>": "own",
     "DELETE /api/v1/users/<id:user_id>/likes/<id:song_id>": "own",
     "POST /api/v1/feedback": "any",
+    "DELETE /api/v1/users/<id:user_id>": "own",
+    "GET /api/v1/users/<id:user_id>/export": "own",
     "GET /recommend/<id:user_id>": "seed",
     "POST /like": "seed",
     "GET /healthz": "open",

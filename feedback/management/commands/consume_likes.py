@@ -15,6 +15,7 @@ from feedback.members import MemberSlot
 from feedback.poison import Poisoned
 from feedback.presence import Presence
 from feedback.stopping import stop_on_signals
+from recommendations.forgotten_ledger import LedgerUnreadable
 
 
 class Command(BaseCommand):
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         try:
             with stop_on_signals() as should_stop:
                 tally = _consume(once=once, should_stop=should_stop, accept_poison=accept_poison)
-        except (LogUnavailable, Poisoned) as error:
+        except (LogUnavailable, LedgerUnreadable, Poisoned) as error:
             raise CommandError(f"{error}") from error
         if json:
             return orjson.dumps(asdict(tally)).decode()
