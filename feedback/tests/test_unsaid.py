@@ -101,6 +101,7 @@ def test_an_event_that_dates_itself_ahead_of_its_record_was_said_when_it_was_rec
         b'{"user_id":"ann","song_id":"a","user_id":"ann"}',
         b'{"v":2,"user_id":"\\u0061nn","song_id":"a"}',
     ],
+    ids=["unknown song", "bad action", "bad id", "cut off", "key twice", "escaped"],
 )
 def test_what_could_not_be_applied_becomes_no_dead_letter(path: Path, raw: bytes) -> None:
     path.publish(raw, time_us=now_us() - MINUTE_US)
