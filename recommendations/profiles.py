@@ -1,12 +1,11 @@
-"""The one place where user_profile is written: of all that was said of a pair, the greatest stays.
+"""Where user_profile is written: of all that was said of a pair, the greatest stays.
 
-Events of one (user, song) are ordered by (order key, event id). The comparison is made by the
-write itself: two writers that each read, compared and then wrote could undo one another.
+Events of one (user, song) are ordered by (order key, event id); the write itself compares them
+(word_tables.py).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Max
@@ -14,13 +13,7 @@ from django.utils import timezone
 
 from recommendations import forgotten
 from recommendations.models import Interaction, Listener
-
-T = TypeVar("T")
-
-# Rows of one INSERT. Six parameters a row keep below the 999 of an old SQLite; more rows were not
-# faster (160,000 rows a second at 40, 160 and 500 alike).
-ROWS_PER_STATEMENT = 160
-IDS_PER_STATEMENT = 900
+from recommendations.word_tables import IDS_PER_STATEMENT, PROFILE, Row, chunks, upsert
 
 
 class Judgement(NamedTuple):
@@ -49,33 +42,70 @@ class Merged(NamedTuple):
     forgotten: int = 0
 
 
+class Written(NamedTuple):
+    """What a merge wrote. Rows above last_id are new; changed_ids are the others'."""
+
+    merged: Merged
+    last_id: int
+    changed_ids: list[int]
+
+
 def merge_judgements(judgements: Sequence[Judgement]) -> Merged:
     """Bring the profiles up to these judgements, in any order and as often as one likes.
 
     Runs in the caller's transaction and makes the listeners that are missing. Every listener with
     a changed row gets revision + 1. Whether a song exists is for the caller to check.
 
-    Drops what users said before they were forgotten. It is done here so that no writer, of
-    whatever source, can bring a forgotten profile back.
+    Drops what users said before they were forgotten.
     """
-    let_writers_in()
-    counting = _without_the_forgotten(judgements)
-    latest = _greatest_of_each_pair(counting)
-    ids = _listener_ids({user_id for user_id, _ in latest})
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    # In order of the table's own index, so that two writers lock in one order (and it is faster).
-    rows = sorted((ids[user_id], song_id, *j[2:], now) for (user_id, song_id), j in latest.items())
+    return write_judgements(judgements).merged
+
+
+def write_judgements(judgements: Sequence[Judgement]) -> Written:
+    """As merge_judgements, and say which rows it wrote."""
+    counting = standing(judgements)
+    rows = as_rows(counting)
     # Read after the listeners are locked: from here on no one else adds rows of theirs.
     last_id = Interaction.objects.aggregate(last=Max("id"))["last"] or 0
-    inserted, changed = 0, set()
-    written = 0
-    for row_id, listener_id in _upsert(rows):
-        written += 1
-        inserted += row_id > last_id
-        changed.add(listener_id)
-    _raise_revisions(changed)
+    inserted, changed_ids, listeners = 0, [], set()
+    for row_id, listener_id in upsert(PROFILE, rows):
+        listeners.add(listener_id)
+        if row_id > last_id:
+            inserted += 1
+        else:
+            changed_ids.append(row_id)
+    raise_revisions(listeners)
+    updated = len(changed_ids)
     dropped = len(judgements) - len(counting)
-    return Merged(inserted, written - inserted, len(latest) - written, dropped)
+    merged = Merged(inserted, updated, len(rows) - inserted - updated, dropped)
+    return Written(merged, last_id, changed_ids)
+
+
+def standing(judgements: Sequence[Judgement]) -> Sequence[Judgement]:
+    """Those that were not said by somebody before being forgotten.
+
+    In the caller's transaction, and first in it: it waits for whoever keeps writers out. Every
+    writer of words comes by here, so that none, of whatever source, can bring a forgotten profile
+    back.
+    """
+    let_writers_in()
+    barriers = forgotten.barriers({judgement.user_id for judgement in judgements})
+    if not barriers:
+        return judgements
+    return [each for each in judgements if each.order_key > barriers.get(each.user_id, -1)]
+
+
+def as_rows(judgements: Iterable[Judgement]) -> list[Row]:
+    """The greatest judgement of each pair as a row of a table of words, written now.
+
+    Makes the listeners that are missing, and on Postgres locks all of them until the commit. The
+    rows stand in order of the tables' own index, so that two writers lock in one order (and it
+    is faster).
+    """
+    latest = _greatest_of_each_pair(judgements)
+    ids = _listener_ids({user_id for user_id, _ in latest})
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    return sorted((ids[user_id], song_id, *j[2:], now) for (user_id, song_id), j in latest.items())
 
 
 def let_writers_in() -> None:
@@ -95,13 +125,6 @@ def _lock_profiles(mode: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE user_profile IN {mode} MODE")
-
-
-def _without_the_forgotten(judgements: Sequence[Judgement]) -> Sequence[Judgement]:
-    barriers = forgotten.barriers({judgement.user_id for judgement in judgements})
-    if not barriers:
-        return judgements
-    return [each for each in judgements if each.order_key > barriers.get(each.user_id, -1)]
 
 
 def _greatest_of_each_pair(judgements: Iterable[Judgement]) -> dict[tuple[str, str], Judgement]:
@@ -129,7 +152,7 @@ def _listener_ids(user_ids: set[str]) -> dict[str, int]:
         )
         ids |= _known_listeners(missing)
     if connection.features.has_select_for_update:
-        for chunk in _chunks(sorted(ids.values()), IDS_PER_STATEMENT):
+        for chunk in chunks(sorted(ids.values()), IDS_PER_STATEMENT):
             locked = Listener.objects.select_for_update(no_key=True).filter(id__in=chunk)
             list(locked.order_by("id").values_list("id"))
     return ids
@@ -140,47 +163,17 @@ def _known_listeners(user_ids: Iterable[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         # Not through the ORM: taking each of the ids through its layers cost 1 of the 10
         # microseconds that a row takes.
-        for chunk in _chunks(sorted(user_ids), IDS_PER_STATEMENT):
+        for chunk in chunks(sorted(user_ids), IDS_PER_STATEMENT):
             marks = ", ".join(["%s"] * len(chunk))
             cursor.execute(f"SELECT user_id, id FROM listener WHERE user_id IN ({marks})", chunk)  # noqa: S608
             known.update(cursor.fetchall())
     return known
 
 
-def _upsert(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:
-    """Write rows of (listener id, song, value, order key, event id, time) where they win.
-
-    Yields (row id, listener id) of every row that was made or changed.
-    """
+def raise_revisions(listener_ids: Iterable[int]) -> None:
+    """Note that the profiles of these listeners have changed."""
     with connection.cursor() as cursor:
-        for chunk in _chunks(rows, ROWS_PER_STATEMENT):
-            cursor.execute(_upsert_statement(len(chunk)), list(chain.from_iterable(chunk)))
-            yield from cursor.fetchall()
-
-
-def _upsert_statement(rows: int) -> str:
-    """The INSERT of so many rows, in SQL that SQLite and Postgres read alike."""
-    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * rows)
-    return f"""
-        INSERT INTO user_profile (listener_id, song_id, value, order_key, event_id, updated_at)
-        VALUES {values}
-        ON CONFLICT (listener_id, song_id) DO UPDATE SET
-            value = excluded.value, order_key = excluded.order_key,
-            event_id = excluded.event_id, updated_at = excluded.updated_at
-        WHERE (excluded.order_key, excluded.event_id)
-            > (user_profile.order_key, user_profile.event_id)
-        RETURNING id, listener_id
-    """  # noqa: S608 - nothing but placeholders goes in
-
-
-def _raise_revisions(listener_ids: Iterable[int]) -> None:
-    with connection.cursor() as cursor:
-        for chunk in _chunks(sorted(listener_ids), IDS_PER_STATEMENT):
+        for chunk in chunks(sorted(listener_ids), IDS_PER_STATEMENT):
             marks = ", ".join(["%s"] * len(chunk))
             raised = "UPDATE listener SET revision = revision + 1"
             cursor.execute(f"{raised} WHERE id IN ({marks})", chunk)
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -23,7 +23,8 @@ from recommendations.loading import song_rows as catalogue
 from recommendations.loading.csv_rows import CsvRows, CsvSource, UnreadableFile
 from recommendations.loading.row_errors import ErrorLog, RowError, TooManyErrors, printable
 from recommendations.loading.row_values import TEXT_LIMIT
-from recommendations.profiles import Merged, merge_judgements
+from recommendations.profile_base import merge_from_files
+from recommendations.profiles import Merged
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ class Load:
         judgements = interaction_rows.judgements(
             rows, known_songs=known, now=self.now, reject=reject
         )
-        self._load(source, rows, self.interactions, judgements, merge_judgements)
+        self._load(source, rows, self.interactions, judgements, merge_from_files)
         if self.interactions.forgotten:
             self.note(
                 f"{source.name}: {self.interactions.forgotten:,} rows left out: their users were"

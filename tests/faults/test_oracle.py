@@ -14,7 +14,7 @@ from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
 from feedback.offsets import Position
 from feedback.outbox import Accepted, Wish, accept
 from feedback.tests.processes import database_url
-from recommendations import profiles
+from recommendations import profiles, word_tables
 from recommendations.models import Interaction, Listener, Song
 from tests.faults import audit
 from tests.faults.database import Database
@@ -104,18 +104,14 @@ def test_a_position_that_goes_back_is_seen(said: Journal, database: Database) ->
     assert found(judge(said, database)) == {"twice": 1}
 
 
-def without_where(statement: Callable[[int], str]) -> Callable[[int], str]:
-    def broken(rows: int) -> str:
-        head, _, tail = statement(rows).partition("WHERE")
-        return f"{head} {tail[tail.index('RETURNING') :]}"
-
-    return broken
+def without_where(statement: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    return lambda table, rows: statement(table, rows).rpartition("WHERE")[0]
 
 
 def test_a_write_that_does_not_compare_goes_back_to_an_older_word(
     said: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profiles, "_upsert_statement", without_where(profiles._upsert_statement))
+    monkeypatch.setattr(word_tables, "_insert", without_where(word_tables._insert))
 
     for record in reversed(due.to_apply(10)):
         applying.apply([record])
@@ -129,7 +125,7 @@ def test_a_second_effect_is_seen_though_the_profile_looks_the_same(
 ) -> None:
     records = due.to_apply(10)
     applying.apply(records)
-    monkeypatch.setattr(profiles, "_upsert_statement", without_where(profiles._upsert_statement))
+    monkeypatch.setattr(word_tables, "_insert", without_where(word_tables._insert))
     before = list(Interaction.objects.order_by("id").values_list("value", "event_id"))
     events = [event for record in records if isinstance(event := parse(record), Event)]
 
