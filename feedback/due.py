@@ -7,6 +7,7 @@ later with a lower seq, and a reader that remembers "up to here" would never see
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -44,13 +45,13 @@ def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
 def mark_sent(seqs: Collection[int]) -> None:
     """Note that the broker has acknowledged these."""
     if seqs:
-        OutboxEvent.objects.filter(seq__in=seqs).update(sent_at=timezone.now())
+        _mark(OutboxEvent.objects.filter(seq__in=seqs), sent_at=timezone.now())
 
 
 def mark_applied(event_ids: Collection[str], at: datetime) -> None:
     """Note that these have had their effect, in the transaction of the effect."""
     if event_ids:
-        OutboxEvent.objects.filter(event_id__in=event_ids, applied_at=None).update(applied_at=at)
+        _mark(OutboxEvent.objects.filter(event_id__in=event_ids, applied_at=None), applied_at=at)
 
 
 def drop(said: Collection[tuple[str, bytes]]) -> None:
@@ -64,12 +65,25 @@ def drop(said: Collection[tuple[str, bytes]]) -> None:
 def send_again() -> int:
     """Make all without an effect due again, for a broker that has lost its log; return how many."""
     waiting = OutboxEvent.objects.filter(applied_at=None, sent_at__isnull=False)
-    return waiting.update(sent_at=None)
+    return _mark(waiting, sent_at=None)
 
 
 def last_seq() -> int:
     """The greatest seq that stands in the outbox, 0 when it is empty."""
     return OutboxEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+def _mark(rows: QuerySet[OutboxEvent], **marks: datetime | None) -> int:
+    """Set marks, with the rows locked by ascending seq; return how many rows there were.
+
+    A consumer, who knows the ids, and the relay, who knows the seqs, mark the same rows at the
+    same time. Each in the order in which the server happens to find them, they would deadlock.
+    """
+    if not connection.features.has_select_for_update:
+        return rows.update(**marks)
+    locked = rows.select_for_update(no_key=True).order_by("seq").values("seq")
+    with transaction.atomic():
+        return OutboxEvent.objects.filter(seq__in=locked).update(**marks)
 
 
 def _records(waiting: QuerySet[OutboxEvent], limit: int) -> list[Record]:

@@ -48,11 +48,17 @@ def keep(letters: Sequence[Letter], created_at: datetime) -> list[Letter]:
         if message not in known:
             known.add(message)
             new.append(letter)
-    rows = [_row(letter, created_at) for letter in new]
+    # By their key, so that two who put the same messages aside wait for one another instead of
+    # forming a deadlock.
+    rows = sorted((_row(letter, created_at) for letter in new), key=_message)
     DeadLetter.objects.bulk_create(rows, ignore_conflicts=True)
     if new:
         transaction.on_commit(lambda: _tell(new))
     return new
+
+
+def _message(row: DeadLetter) -> tuple[str, str]:
+    return str(row.event_id), row.digest
 
 
 def in_words(letter: Letter) -> str:
