@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from kafka import TopicPartition
+from kafka.errors import InconsistentGroupProtocolError
 
 from feedback import offsets
 from feedback.events import LAST_SEQ, Record
@@ -24,6 +25,8 @@ class KafkaLog:
     def __init__(self, member_name: str) -> None:
         self._member_name = member_name
         self._member: Member | None = None
+        # Whether the group has members that know no cooperative rebalance; see _share_as_they_do.
+        self._eager = False
         self._ends: dict[int, int] = {}
         # Where the last batch ends; it becomes the position when its transaction stands.
         self._pending: dict[TopicPartition, Position] = {}
@@ -32,6 +35,8 @@ class KafkaLog:
         """The next records of all partitions of ours. Raises LogUnavailable."""
         try:
             return self._batch(self._connected().fetch(timeout_seconds))
+        except InconsistentGroupProtocolError as error:
+            return self._share_as_they_do(error)
         except BROKER_ERRORS as error:
             raise self._lost(error) from error
 
@@ -70,11 +75,24 @@ class KafkaLog:
 
     def _connected(self) -> Member:
         if self._member is None:
-            self._member = Member(self._member_name)
+            self._member = Member(self._member_name, eager=self._eager)
         return self._member
+
+    def _share_as_they_do(self, error: Exception) -> Batch:
+        """Come back in the way of earlier versions, which the broker says some members still are.
+
+        The next connection after this one tries again whether they have gone.
+        """
+        if self._eager:
+            raise self._lost(error) from error
+        logger.info("the group has members of an earlier version: sharing with them as they do")
+        self._drop()
+        self._eager = True
+        return Batch()
 
     def _lost(self, error: Exception) -> LogUnavailable:
         self._drop()
+        self._eager = False
         return LogUnavailable(f"Kafka cannot be reached ({type(error).__name__}: {error})")
 
     def _drop(self) -> None:

@@ -4,57 +4,49 @@ Kafka says who reads which partition, the database says from where. Everything h
 of BROKER_ERRORS; the member is then closed and another one takes its place.
 """
 
-import threading
 import time
-from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 
 from feedback import offsets
 from feedback.kafka_clients import LikesTopic, client_options
+from feedback.kafka_group import Sharing
 from feedback.log import BATCH_SIZE
 from feedback.offsets import Position
 
 SESSION_TIMEOUT_MS: Final = 6_000
+METADATA_AGE_MS: Final = 5_000
 ASK_MS: Final = 5_000
 # After a pause this long the topic may have been deleted and made anew while nobody looked.
 PAUSE_SECONDS: Final = 0.1
+# Short: an answer to the rebalance that comes in while nobody polls is lost, and it begins anew.
+READ_ON_MS: Final = 10
 
 Fetched = dict[TopicPartition, list[Any]]
 
 
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes that the partitions have changed. It runs on the client's own thread: no more here."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Event()
-        self.joined = threading.Event()
-
-    def on_partitions_revoked(self, _partitions: Sequence[TopicPartition]) -> None:
-        self.changed.set()
-
-    def on_partitions_assigned(self, _partitions: Sequence[TopicPartition]) -> None:
-        self.changed.set()
-        self.joined.set()
-
-
 class Member:
-    """A connection to Kafka that reads the likes as one of the group."""
+    """A connection to Kafka that reads the likes as one of the group.
 
-    def __init__(self, name: str) -> None:
+    eager: see Sharing.
+    """
+
+    def __init__(self, name: str, *, eager: bool = False) -> None:
         self._topic = LikesTopic()
+        self._sharing = Sharing(eager=eager)
         try:
             self._topic.make_if_absent()
-            self._consumer = _open_consumer(name)
+            self._consumer = _open_consumer(name, self._sharing)
         except BaseException:
             self._topic.close()
             raise
-        self._rebalances = _Rebalances()
-        self._consumer.subscribe([settings.LIKES_TOPIC], listener=self._rebalances)
+        self._consumer.subscribe([settings.LIKES_TOPIC], listener=self._sharing.listener)
+        # Whether the database must be asked for all positions, not only for new partitions'.
+        self._rewound = False
         self._positions: dict[TopicPartition, Position] = {}
         # Partitions whose last record has not been read again since they became ours.
         self._unproven: set[TopicPartition] = set()
@@ -64,19 +56,27 @@ class Member:
     def fetch(self, timeout_seconds: float) -> Fetched:
         """New records by partition, each list beginning where its partition's position is."""
         try:
-            found: Fetched = self._consumer.poll(int(timeout_seconds * 1_000), BATCH_SIZE)
-        except (NoOffsetForPartitionError, OffsetOutOfRangeError):
-            # Just assigned, or the log has become shorter than our position in it.
+            found = self._found(timeout_seconds)
+        except NoOffsetForPartitionError as error:
+            # Just assigned, and Kafka has no offset of ours there. Ours stand in the database.
+            self._sharing.took(error.args[0])
+            found = {}
+        except OffsetOutOfRangeError:
+            # The log has become shorter than our position in it.
             self.rewind()
             found = {}
-        if self._rebalances.changed.is_set() or (found and self._another_topic()):
-            self._take_positions()
-            return {}
+        if found and self._another_topic():
+            self.rewind()
+        if self._sharing.changed.is_set():
+            # The client has read in new ones from wherever Kafka thinks best.
+            for tp in self._take_positions():
+                found.pop(tp, None)
         return {tp: kept for tp, records in found.items() if (kept := self._proven(tp, records))}
 
     def rewind(self) -> None:
         """Forget where we are: before the next fetch the database is asked."""
-        self._rebalances.changed.set()
+        self._rewound = True
+        self._sharing.changed.set()
 
     def position(self, tp: TopicPartition) -> Position:
         """Where we read on in a partition of ours."""
@@ -97,8 +97,7 @@ class Member:
 
     def has_reached(self, ends: dict[int, int]) -> bool:
         """Whether the group has read up to these ends: we in our partitions, others in theirs."""
-        settled = self._rebalances.joined.is_set() and not self._rebalances.changed.is_set()
-        if not settled or self._unproven:
+        if self._sharing.changed.is_set() or self._unproven or not self._is_in(MemberState.STABLE):
             return False
         ours = {tp.partition: self._consumer.position(tp, ASK_MS) or 0 for tp in self._positions}
         reached = offsets.next_offsets(settings.LIKES_TOPIC) | ours
@@ -109,22 +108,51 @@ class Member:
         self._consumer.close(autocommit=False, timeout_ms=2_000)
         self._topic.close()
 
-    def _take_positions(self) -> None:
-        """Ask the database where to read on in every partition that is ours now."""
-        # Cleared first: what changes while we look makes us look again.
-        self._rebalances.changed.clear()
+    def _found(self, timeout_seconds: float) -> Fetched:
+        if self._is_in(MemberState.REBALANCING):
+            # kafka-python 3.0 forgets a rebalance that began because the topic has got partitions:
+            # to poll it is over once the leader has dealt them out, before it has taken its own.
+            self._consumer._coordinator.request_rejoin()
+        found: Fetched = self._consumer.poll(int(timeout_seconds * 1_000), BATCH_SIZE)
+        if not found and self._is_in(MemberState.REBALANCING):
+            # Its poll reads nothing before the last member has answered, for which that one has
+            # max_poll_interval_ms. What we have is ours until we hear otherwise.
+            found, _ = self._consumer._fetcher.fetch_records(BATCH_SIZE, timeout_ms=READ_ON_MS)
+        return found
+
+    def _is_in(self, state: str) -> bool:
+        return bool(self._consumer.group_metadata().state == state)
+
+    def _take_positions(self) -> list[TopicPartition]:
+        """Ask the database where to read on in every partition that has become ours.
+
+        Returns these. Those that stayed keep their positions and proofs, and reading goes on there.
+        """
+        gone, everything = self._sharing.gone(), self._rewound
+        self._rewound = False
         try:
-            partitions = sorted(self._consumer.assignment())
-            self._positions, self._unproven = {}, set()
-            if partitions:
-                self._identity = self._topic.identity()
-                beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
-                ends = self._consumer.end_offsets(partitions, ASK_MS)
-                for tp in partitions:
-                    self._take_position(tp, beginnings[tp], ends[tp])
+            ours = self._consumer.assignment()
+            identity = self._topic.identity() if ours else None
+            if everything or identity != self._identity:
+                gone |= ours
+            stayed = (self._positions.keys() & ours) - gone
+            self._positions = {tp: self._positions[tp] for tp in stayed}
+            self._unproven &= stayed
+            self._identity = identity
+            taken = sorted(ours - stayed)
+            self._look_up(taken)
         except BaseException:
             self.rewind()
             raise
+        return taken
+
+    def _look_up(self, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
+        ends = self._consumer.end_offsets(partitions, ASK_MS)
+        for tp in partitions:
+            self._take_position(tp, beginnings[tp], ends[tp])
 
     def _take_position(self, tp: TopicPartition, beginning: int, end: int) -> None:
         position = offsets.load(tp.topic, tp.partition, beginning=beginning)
@@ -166,11 +194,12 @@ class Member:
         return paused and self._topic.identity() != self._identity
 
 
-def _open_consumer(name: str) -> KafkaConsumer:
+def _open_consumer(name: str, sharing: Sharing) -> KafkaConsumer:
     return KafkaConsumer(
         **client_options(),
         group_id=settings.LIKES_GROUP,
         group_instance_id=name,
+        partition_assignment_strategy=sharing.assignors,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         # A member that is stuck holds up all who join for as long. Should it come back, it finds
         # itself fenced.
@@ -179,5 +208,5 @@ def _open_consumer(name: str) -> KafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         # How soon a deleted topic, or new partitions, are noticed.
-        metadata_max_age_ms=5_000,
+        metadata_max_age_ms=METADATA_AGE_MS,
     )

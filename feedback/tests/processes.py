@@ -26,6 +26,7 @@ def environment() -> dict[str, str]:
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(settings.KAFKA_BOOTSTRAP_SERVERS),
         "LIKES_TOPIC": settings.LIKES_TOPIC,
         "LIKES_GROUP": settings.LIKES_GROUP,
+        "LIKES_PARTITIONS": str(settings.LIKES_PARTITIONS),
     }
 
 

@@ -216,31 +216,34 @@ def test_a_relay_killed_in_mid_batch_publishes_everything_at_least_once(
 
 @pytest.mark.kafka
 @pytest.mark.usefixtures("_songs", "likes_topic")
-def test_consumers_join_and_leave_a_group_without_a_gap(
-    journal: Journal, started: list[Running]
+def test_consumers_join_leave_and_die_without_a_gap(
+    journal: Journal, started: list[Running], settings: Any
 ) -> None:
-    first = Running(*CONSUMER)
-    started += [Running("relay_likes"), first]
+    settings.LIKES_PARTITIONS = 6
+    first, second = Running(*CONSUMER), Running(*CONSUMER)
+    started += [Running("relay_likes"), first, second]
     journal.say(500)
-    wait_for(journal.all_applied, 30, "the first consumer")
-    second = Running(*CONSUMER)
-    started.append(second)
-    wait_for(lambda: members() == 2, 30, "the second consumer to join")
-    journal.say(2_000)
-    wait_for(journal.all_applied, 30, "both consumers")
-
-    second.kill()
-    journal.say(500)
-    # Its partitions come to the first one when its session of 6 s has run out.
-    seconds = wait_for(journal.all_applied, 30, "what the killed one had")
+    wait_for(journal.all_applied, 30, "the first two consumers")
     third = Running(*CONSUMER)
     started.append(third)
-    wait_for(lambda: members() == 2, 30, "the second consumer to come back")
+    wait_for(lambda: members() == 3, 30, "the third consumer to join")
+    journal.say(2_000)
+    wait_for(journal.all_applied, 30, "all three consumers")
+
+    left = consumed(second, stop=True)
+    third.kill()
     journal.say(500)
-    wait_for(journal.all_applied, 30, "both consumers again")
+    # Their partitions come to the first one when their sessions of 6 s have run out.
+    seconds = wait_for(journal.all_applied, 30, "what the others had")
+    fourth = Running(*CONSUMER)
+    started.append(fourth)
+    wait_for(lambda: members() == 2, 30, "another consumer to come")
+    journal.say(500)
+    wait_for(journal.all_applied, 30, "both consumers")
 
     # The killed one has done some of the 2,000 and cannot say how many.
-    journal.check(*[consumed(each, stop=True) for each in (first, third)], unsaid=2_000)
+    tallies = [left, *[consumed(each, stop=True) for each in (first, fourth)]]
+    journal.check(*tallies, unsaid=2_000)
     assert seconds < 12
 
 

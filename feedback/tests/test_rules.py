@@ -182,7 +182,7 @@ def test_a_clock_far_ahead_is_set_back_and_flagged(path: Path) -> None:
     assert Interaction.objects.get().order_key == to_ms(now) * 1_000 + MAX_AHEAD_US
 
 
-@pytest.mark.parametrize("seq", [now_us() + 24 * HOUR_US, LAST_SEQ])
+@pytest.mark.parametrize("seq", [now_us() + 24 * HOUR_US, LAST_SEQ], ids=["tomorrow", "the last"])
 def test_a_foreign_seq_of_the_future_does_not_have_the_last_word(path: Path, seq: int) -> None:
     path.publish(wire(seq=seq), time_us=now_us())
     assert path.drain().clamped == 1
