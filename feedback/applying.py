@@ -5,7 +5,6 @@ id that has had it, the letters put aside, the marks in the outbox and the posit
 with any of them in another commit a crash in between would lose events or apply them twice.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from feedback.models import AppliedEvent
 from feedback.pairs import known_songs, order_keys
 from feedback.reasons import Reason
 from recommendations.profiles import Judgement, let_writers_in, merge_judgements
+from recommendations.write_turns import write_turn
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def apply(
     judge: runs last in it, and may raise too.
     """
     parsed = [(record, parse(record)) for record in records]
-    with transaction.atomic():
+    with write_turn(), transaction.atomic():
         # Before any row is locked: who keeps writers out may be waiting for just that row.
         let_writers_in()
         settle()
@@ -216,7 +216,7 @@ def _claim(events: Sequence[Event], now: datetime) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [value for row in rows for value in row])
         # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
-        return {uuid.UUID(str(event_id)).hex for (event_id,) in cursor.fetchall()}
+        return {str(event_id).replace("-", "") for (event_id,) in cursor.fetchall()}
 
 
 def contents_of(event_ids: Iterable[str]) -> dict[str, bytes]:

@@ -10,16 +10,13 @@ from django.db import InterfaceError, OperationalError, connection
 from feedback import dead_letters, forgetting
 from feedback.applying import Outcome, Tally, apply
 from feedback.complaints import Complaints
-from feedback.log import BATCH_SIZE, Fenced, Log, LogUnavailable
+from feedback.log import Fenced, Log, LogUnavailable
 from feedback.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
 from feedback.presence import Presence
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
-# Between full batches on SQLite, whose waiting writers look only now and then whether it is free:
-# without it a long backlog keeps them out for seconds.
-BREATH_SECONDS: Final = 0.005
 RETRY_SECONDS: Final = 0.5
 
 
@@ -92,6 +89,4 @@ def _next_batch(log: Log, guard: PoisonGuard) -> Tally:
         raise
     log.committed()
     guard.passed()
-    if len(batch.records) >= BATCH_SIZE and connection.vendor == "sqlite":
-        time.sleep(BREATH_SECONDS)
     return tally

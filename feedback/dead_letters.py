@@ -20,6 +20,7 @@ from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter
 from recommendations.models import Song
 from recommendations.profiles import let_writers_in
+from recommendations.write_turns import write_turn
 
 SONGS_CHECK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 60.0
@@ -76,7 +77,7 @@ class NewSongs:
 
 def _replay_batch(ids: Sequence[int]) -> Tally:
     now = timezone.now()
-    with transaction.atomic():
+    with write_turn(), transaction.atomic():
         let_writers_in()
         # Locked, so that two who replay at once do not both count a letter as applied.
         rows = list(

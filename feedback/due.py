@@ -14,6 +14,7 @@ from django.utils import timezone
 from feedback.clock import record_time_us
 from feedback.events import Record
 from feedback.models import OutboxEvent
+from recommendations.write_turns import write_turn
 
 
 def to_apply(limit: int) -> list[Record]:
@@ -38,14 +39,23 @@ def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
     """What the outbox says under these ids, of those that it has: done or not."""
     if not event_ids:
         return {}
-    rows = OutboxEvent.objects.filter(event_id__in=event_ids).values_list("event_id", "payload")
-    return {event_id.hex: bytes(payload) for event_id, payload in rows}
+    # Not through the ORM: it makes a UUID of each id, and text of that again.
+    marks = ", ".join(["%s"] * len(event_ids))
+    statement = f"SELECT event_id, payload FROM outbox WHERE event_id IN ({marks})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(event_ids))
+        # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
+        return {
+            str(event_id).replace("-", ""): bytes(payload)
+            for event_id, payload in cursor.fetchall()
+        }
 
 
 def mark_sent(seqs: Collection[int]) -> None:
     """Note that the broker has acknowledged these."""
     if seqs:
-        _mark(OutboxEvent.objects.filter(seq__in=seqs), sent_at=timezone.now())
+        with write_turn():
+            _mark(OutboxEvent.objects.filter(seq__in=seqs), sent_at=timezone.now())
 
 
 def mark_applied(event_ids: Collection[str], at: datetime) -> None:

@@ -18,6 +18,8 @@ _RFC_3339 = re.compile(
     re.ASCII,
 )
 
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 
 class FieldError(ValueError):
     """One field is not as it must be. The message can be shown to whoever sent it."""
@@ -52,6 +54,9 @@ def event_id(value: Any) -> str:
     """A UUID as text, returned as its 32 lower hex digits."""
     if not isinstance(value, str):
         raise FieldError("event_id", Reason.WRONG_TYPE, f"{_kind(value)} where text is expected")
+    if _CANONICAL_UUID.fullmatch(value):
+        # As nearly all are written; the class takes five times as long, in every event.
+        return value.replace("-", "")
     try:
         return uuid.UUID(value).hex
     except ValueError as error:

@@ -9,17 +9,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from access.callers import Caller
+from feedback import outbox_rows
 from feedback.clock import as_datetime, now_us, to_ms
 from feedback.events import LAST_SEQ, Event, Record, content_digest, encode, parse
 from feedback.fields import ACTIONS
+from feedback.group_commit import GroupCommit
 from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent, OutboxEvent, OutboxSequence
-from feedback.pairs import Pair, known_songs, order_keys
+from feedback.pairs import Pair
 from feedback.reasons import Reason, Refusal
 from recommendations import forgotten
+from recommendations.write_turns import write_turn
 
 # The name space of the ids made from what clients send; changing it would forget every repeat.
 CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
@@ -27,6 +30,10 @@ CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
 # How far ahead of the clock, and of all that was issued, a profile may be and still be followed:
 # records bring times of at most about an hour, a clock or a backup may add to that.
 MAX_HELD_AHEAD_US: Final = 24 * 3_600 * 1_000_000
+
+
+# How many wishes share a commit at most: what everybody in it waits for.
+MOST_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +76,36 @@ class Refused:
     reason: Refusal
 
 
+# The wishes of one request, with the ids that their events have.
+_Asked = Sequence[tuple[Wish, str]]
+
+
 def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
     """Write the wishes into the outbox, all in one commit; one answer for each, in their order.
 
-    Raises OperationalError when the database is locked, full or away; nothing is kept then.
+    Threads that ask at the same time share one commit; each gets the answers that it would have
+    got alone, in some order of all. Raises OperationalError when the database is locked, full or
+    away; nothing is kept then.
     """
     if not wishes:
         return []
-    ids = [_event_id(caller, wish) for wish in wishes]
-    with transaction.atomic():
-        books = _Books(wishes, ids)
-        answers = [books.enter(wish, event_id) for wish, event_id in zip(wishes, ids, strict=True)]
+    asked = [(wish, _event_id(caller, wish)) for wish in wishes]
+    # Inside somebody's transaction the commit is theirs, and not for a leader to make.
+    if connection.in_atomic_block:
+        return _enter([asked])[0]
+    return _group.submit(asked, len(asked))
+
+
+def _enter(requests: Sequence[_Asked]) -> list[list[Accepted | Refused]]:
+    """Enter the wishes of many requests, in one transaction; one list of answers for each."""
+    with write_turn(), transaction.atomic():
+        books = _Books([each for asked in requests for each in asked])
+        answers = [[books.enter(wish, event_id) for wish, event_id in asked] for asked in requests]
         books.write()
     return answers
+
+
+_group: Final = GroupCommit(_enter, MOST_AT_ONCE)
 
 
 def issue_barrier() -> int:
@@ -91,7 +115,7 @@ def issue_barrier() -> int:
     greater one. In whole milliseconds, as the times of records are: rounded up, one of before
     could otherwise come to lie behind it.
     """
-    barrier = to_ms(max(_lock_last_seq() + 1, now_us())) * 1_000
+    barrier = to_ms(max(outbox_rows.lock_last_seq() + 1, now_us())) * 1_000
     OutboxSequence.objects.update(last_seq=barrier)
     return barrier
 
@@ -99,19 +123,17 @@ def issue_barrier() -> int:
 class _Books:
     """One commit's worth of entries, and what must be known to make them."""
 
-    def __init__(self, wishes: Sequence[Wish], ids: Sequence[str]) -> None:
+    def __init__(self, asked: _Asked) -> None:
         # Locked before anything is looked up: of two requests with one id, the second waits here
         # and then sees the first.
-        self.last_seq = _lock_last_seq()
+        self.last_seq = outbox_rows.lock_last_seq()
         self.now_us = now_us()
         self.recorded_at = as_datetime(self.now_us)
-        self.said = _said_before(
-            event_id for wish, event_id in zip(wishes, ids, strict=True) if wish.client_id
-        )
-        self.songs = known_songs(wish.song_id for wish in wishes)
-        self.keys = order_keys(wish.pair for wish in wishes)
-        self.barriers = forgotten.barriers({wish.user_id for wish in wishes})
-        self.rows: list[OutboxEvent] = []
+        self._recorded_at = connection.ops.adapt_datetimefield_value(self.recorded_at)
+        self.said = _said_before(event_id for wish, event_id in asked if wish.client_id)
+        self.songs, self.keys = outbox_rows.look_up([wish.pair for wish, _ in asked])
+        self.barriers = forgotten.barriers({wish.user_id for wish, _ in asked})
+        self.rows: list[outbox_rows.Row] = []
         self.conflicts: list[Letter] = []
 
     def enter(self, wish: Wish, event_id: str) -> Accepted | Refused:
@@ -135,8 +157,7 @@ class _Books:
     def write(self) -> None:
         """Write all entries."""
         if self.rows:
-            OutboxEvent.objects.bulk_create(self.rows)
-            OutboxSequence.objects.update(last_seq=self.last_seq)
+            outbox_rows.write(self.rows)
         keep(self.conflicts, self.recorded_at)
 
     def _repeat(self, wish: Wish, event_id: str, *, same: bool) -> Accepted | Refused:
@@ -166,7 +187,7 @@ class _Books:
             return seq if seq <= LAST_SEQ else None
         return held + 1 if held < self.now_us + MAX_HELD_AHEAD_US else None
 
-    def _row(self, wish: Wish, event_id: str, seq: int) -> OutboxEvent:
+    def _row(self, wish: Wish, event_id: str, seq: int) -> outbox_rows.Row:
         own_time = wish.occurred_at_us
         payload = encode(
             event_id=event_id,
@@ -178,13 +199,8 @@ class _Books:
             # would beat everything said since.
             seq=seq if own_time is None else None,
         )
-        return OutboxEvent(
-            seq=seq,
-            event_id=event_id,
-            user_id=wish.user_id,
-            song_id=wish.song_id,
-            payload=payload,
-            recorded_at=self.recorded_at,
+        return outbox_rows.Row(
+            seq, event_id, wish.user_id, wish.song_id, payload, self._recorded_at
         )
 
 
@@ -194,15 +210,6 @@ def _event_id(caller: Caller, wish: Wish) -> str:
     # The lengths keep ("a", "bc") and ("ab", "c") apart.
     parts = (caller.name, wish.user_id, wish.client_id)
     return uuid.uuid5(CLIENT_IDS, "".join(f"{len(part)}:{part}" for part in parts)).hex
-
-
-def _lock_last_seq() -> int:
-    rows = OutboxSequence.objects.select_for_update()
-    row = rows.first()
-    if row is None:
-        OutboxSequence.objects.bulk_create([OutboxSequence()], ignore_conflicts=True)
-        row = rows.get()
-    return row.last_seq
 
 
 def _said_before(event_ids: Iterable[str]) -> dict[str, bytes]:

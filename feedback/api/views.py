@@ -6,6 +6,8 @@ Every 2xx means that the event stands in the database. Kafka is not asked.
 import uuid
 from typing import Any
 
+import orjson
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -74,23 +76,25 @@ class LikeView(APIView):
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY], request=ActionSerializer, responses={202: AcceptedSerializer}
     )
-    def put(self, request: Request, user_id: str, song_id: str) -> Response:
+    def put(self, request: Request, user_id: str, song_id: str) -> HttpResponse:
         """Like or dislike a song."""
         body = checked(request.data, {"action": like_or_dislike})
         return self._accept(request, user_id, song_id, body["action"])
 
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses={202: AcceptedSerializer})
-    def delete(self, request: Request, user_id: str, song_id: str) -> Response:
+    def delete(self, request: Request, user_id: str, song_id: str) -> HttpResponse:
         """Take back what was said of a song, if anything was."""
         return self._accept(request, user_id, song_id, "unlike")
 
-    def _accept(self, request: Request, user_id: str, song_id: str, action: str) -> Response:
+    def _accept(self, request: Request, user_id: str, song_id: str, action: str) -> HttpResponse:
         parse(request.query_params, {})
         wish = Wish(user_id, song_id, action, client_id=idempotency_key(request))
         answer = accept_one(caller_of(request), wish)
-        return Response(
-            {"event_id": _dashed(answer.event_id), "status": "accepted"},
+        # Bytes, not a Response: DRF's negotiation and rendering would cost a tenth of the request.
+        return HttpResponse(
+            orjson.dumps({"event_id": _dashed(answer.event_id), "status": "accepted"}),
             status=status.HTTP_202_ACCEPTED,
+            content_type="application/json",
         )
 
 
