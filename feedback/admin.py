@@ -1,16 +1,19 @@
 """The outbox to look at, and dead letters to look at, replay and discard."""
 
+import time
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from feedback import dead_letters
 from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
-from recommendations.admin import CappedPaginator, ReadOnly
+from recommendations.admin import CappedPaginator, ReadOnly, link
 
 if TYPE_CHECKING:
     OutboxBase = admin.ModelAdmin[OutboxEvent]
@@ -20,6 +23,8 @@ else:
     OutboxBase = LetterBase = OffsetBase = admin.ModelAdmin
 
 SHOWN_BYTES: Final = 2_000
+# A request that takes longer may be ended by a proxy; what was replayed until then stands.
+REPLAY_SECONDS: Final = 15.0
 
 
 class FindsById:
@@ -66,10 +71,10 @@ class OutboxAdmin(FindsById, ReadOnly, OutboxBase):
 class DeadLetterAdmin(FindsById, ReadOnly, LetterBase):
     """Messages that could not be applied, newest first."""
 
-    list_display = ("id", "reason", "state", "source", "user_id", "song_id", "error", "created_at")
+    list_display = ("id", "reason", "state", "source", "user", "song", "error", "created_at")
     list_filter = ("state", "reason", "source")
-    exclude = ("raw", "key", "digest")
-    readonly_fields = ("text",)
+    exclude = ("raw", "key", "digest", "user_id", "song_id")
+    readonly_fields = ("user", "song", "text")
     id_fields = ("user_id", "song_id")
     search_fields = ("=user_id",)
     search_help_text = "a user id, a song id or an event id, whole"
@@ -84,19 +89,58 @@ class DeadLetterAdmin(FindsById, ReadOnly, LetterBase):
         """The raw bytes as text, with everything odd in them spelt out."""
         return as_text(bytes(letter.raw))
 
+    @admin.display(description="user", ordering="user_id")
+    def user(self, letter: DeadLetter) -> str:
+        """The user's id, and a way to the profile."""
+        if not letter.user_id:
+            return "-"
+        return link("interaction_changelist", letter.user_id, q=f"user:{letter.user_id}")
+
+    @admin.display(description="song", ordering="song_id")
+    def song(self, letter: DeadLetter) -> str:
+        """The song's id, and a way to the catalogue, where it may not be."""
+        if not letter.song_id:
+            return "-"
+        return link("song_changelist", letter.song_id, q=letter.song_id)
+
     @admin.action(description="Apply the chosen letters again", permissions=["act"])
     def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
-        """Replay the open ones."""
-        tally = dead_letters.replay(letters)
-        self.message_user(
-            request,
-            f"applied {tally.applied}, repeated {tally.repeated}, still dead {tally.dead}",
+        """Replay the open ones, as many as a request has time for."""
+        deadline = time.monotonic() + REPLAY_SECONDS
+        chosen = letters.filter(state=DeadLetter.State.OPEN).count()
+        done: list[int] = []
+        tally = dead_letters.replay(
+            letters, should_stop=lambda: time.monotonic() > deadline, advance=done.append
         )
+        said = f"applied {tally.applied}, repeated {tally.repeated}, still dead {tally.dead}"
+        left = chosen - sum(done)
+        if left > 0:
+            said += f"; {left:,} were not come to: choose them again, or manage.py dead_letters"
+        self.message_user(request, said, messages.WARNING if left > 0 else messages.SUCCESS)
 
-    @admin.action(description="Give the chosen letters up for good", permissions=["act"])
-    def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
-        """Discard the open ones."""
-        self.message_user(request, f"discarded {dead_letters.discard(letters)}")
+    @admin.action(description="Give the chosen letters up for good…", permissions=["act"])
+    def discard(
+        self, request: HttpRequest, letters: QuerySet[DeadLetter]
+    ) -> TemplateResponse | None:
+        """Discard the open ones, once it was confirmed how many of what they are."""
+        chosen = letters.filter(state=DeadLetter.State.OPEN)
+        if request.POST.get("confirmed"):
+            # What came in since the page was shown was not confirmed.
+            with suppress(ValueError):
+                number = dead_letters.discard(chosen.filter(id__lte=int(request.POST["up_to"])))
+                self.message_user(request, f"discarded {number:,}")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Give up for good?",
+            "opts": self.model._meta,
+            "counts": dead_letters.counts(chosen),
+            "up_to": chosen.aggregate(last=Max("id"))["last"] or 0,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/feedback/deadletter/discard.html", context)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Whoever could change letters, if they could be changed by hand."""

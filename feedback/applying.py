@@ -131,7 +131,7 @@ def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime)
     reads, foreign = _ours_and_foreign(
         [Read(record, event) for record, event in parsed if isinstance(event, Event)]
     )
-    letters += [_letter(record, event, Reason.ID_CONFLICT) for record, event in foreign]
+    letters += [letter(record, event, Reason.ID_CONFLICT) for record, event in foreign]
     firsts = _first_of_each_id(reads)
     waiting = _unknown_songs(firsts.values())
     claimed = _claim([e for e in firsts.values() if e.event_id not in waiting], now)
@@ -141,11 +141,11 @@ def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime)
         first = firsts[event.event_id]
         content = known.get(event.event_id, first.content)
         if event.content != content:
-            letters.append(_letter(record, event, Reason.ID_CONFLICT))
+            letters.append(letter(record, event, Reason.ID_CONFLICT))
         elif event.event_id in known or event is not first:
             repeated += 1
         elif event.event_id in waiting:
-            letters.append(_letter(record, event, Reason.UNKNOWN_SONG))
+            letters.append(letter(record, event, Reason.UNKNOWN_SONG))
         else:
             fresh.append(event)
     done = {event.event_id for _, event in reads}
@@ -228,7 +228,8 @@ def contents_of(event_ids: Iterable[str]) -> dict[str, bytes]:
     return {event_id.hex: bytes(content) for event_id, content in rows}
 
 
-def _letter(record: Record, event: Event, reason: Reason) -> Letter:
+def letter(record: Record, event: Event, reason: Reason) -> Letter:
+    """An event that is well formed, and about to be put aside."""
     errors = {
         Reason.UNKNOWN_SONG: "the song is not in the catalogue; applied when it is added",
         Reason.ID_CONFLICT: "the event id was used for another event before",

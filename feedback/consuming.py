@@ -49,7 +49,7 @@ def consume(
                 forgetting.obey_ledger()
                 obeyed = True
             if songs.may_have_come():
-                tally.add(dead_letters.replay_for_songs())
+                tally.add(dead_letters.replay_for_songs(should_stop))
             if once and log.at_end():
                 break
             tally.add(_next_batch(log, guard))

@@ -5,19 +5,24 @@ order that it would have had, so it never undoes what was said later and may be 
 """
 
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db import models, transaction
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from feedback import unsaid
-from feedback.applying import Tally, contents_of, have_effect
-from feedback.events import Event, parse
-from feedback.letters import as_record
+from feedback.applying import Tally, contents_of, have_effect, letter
+from feedback.events import Event, Record, Rejection, parse
+from feedback.letters import Letter, as_record
 from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter
+from feedback.pairs import known_songs
+from feedback.reasons import Reason
 from recommendations.models import Song
 from recommendations.profiles import let_writers_in
 from recommendations.write_turns import write_turn
@@ -26,14 +31,59 @@ SONGS_CHECK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 60.0
 
 
-def replay(letters: QuerySet[DeadLetter]) -> Tally:
-    """Apply the open ones among the letters, oldest first; what still cannot be stays open."""
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many letters of one state and reason there are, and of when."""
+
+    state: str
+    reason: str
+    count: int
+    oldest: datetime
+    newest: datetime
+
+
+def counts(letters: QuerySet[DeadLetter] | None = None) -> list[Count]:
+    """The letters, or all, by state and reason: what is open first, then the most first."""
+    letters = DeadLetter.objects.all() if letters is None else letters
+    rows = (
+        letters.order_by()
+        .values_list("state", "reason")
+        .annotate(models.Count("id"), Min("created_at"), Max("created_at"))
+    )
+    states = DeadLetter.State.values
+    found = [Count(*row) for row in rows]
+    return sorted(found, key=lambda each: (states.index(each.state), -each.count, each.reason))
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing(_letters: int) -> None:
+    pass
+
+
+def replay(
+    letters: QuerySet[DeadLetter],
+    *,
+    should_stop: Callable[[], bool] = _never,
+    advance: Callable[[int], object] = _nothing,
+) -> Tally:
+    """Apply the open ones among the letters, oldest first; what still cannot be stays open.
+
+    Batch by batch, each in a transaction of its own: what was done before a stop or a crash
+    stands, and the next replay goes on with the rest. advance: told of each batch's letters.
+    """
     ids = list(
         letters.filter(state=DeadLetter.State.OPEN).order_by("id").values_list("id", flat=True)
     )
     tally = Tally()
     for start in range(0, len(ids), BATCH_SIZE):
-        tally.add(_replay_batch(ids[start : start + BATCH_SIZE]))
+        if should_stop():
+            break
+        batch = ids[start : start + BATCH_SIZE]
+        tally.add(_replay_batch(batch))
+        advance(len(batch))
     return tally
 
 
@@ -44,10 +94,13 @@ def discard(letters: QuerySet[DeadLetter]) -> int:
     )
 
 
-def replay_for_songs() -> Tally:
+def replay_for_songs(
+    should_stop: Callable[[], bool] = _never, advance: Callable[[int], object] = _nothing
+) -> Tally:
     """Replay what was put aside for songs that stand in the catalogue by now."""
     waiting = DeadLetter.objects.filter(state="open", reason="unknown_song")
-    return replay(waiting.filter(Exists(Song.objects.filter(song_id=OuterRef("song_id")))))
+    of_known = waiting.filter(Exists(Song.objects.filter(song_id=OuterRef("song_id"))))
+    return replay(of_known, should_stop=should_stop, advance=advance)
 
 
 class NewSongs:
@@ -87,17 +140,59 @@ def _replay_batch(ids: Sequence[int]) -> Tally:
         )
         parsed = [(record, parse(record)) for record in map(as_record, rows)]
         # Whoever was forgotten is in no letter either.
-        gone = [rows[at].pk for at in unsaid.among(parsed)]
-        DeadLetter.objects.filter(id__in=gone).delete()
-        tally = have_effect(parsed, now)
-        applied = contents_of(row.event_id.hex for row in rows)
-        done = [
-            row.pk
-            for row, (_, event) in zip(rows, parsed, strict=True)
-            # By its content: a letter in conflict has the id of an applied event, and stays.
-            if isinstance(event, Event) and applied.get(event.event_id) == event.content
-        ]
-        DeadLetter.objects.filter(id__in=done).update(
-            state=DeadLetter.State.REPLAYED, resolved_at=now
-        )
+        gone = unsaid.among(parsed)
+        DeadLetter.objects.filter(id__in=[rows[at].pk for at in gone]).delete()
+        new: list[Letter] = []
+        tally = have_effect(parsed, now, lambda outcome: new.extend(outcome.put_aside))
+        kept = [at for at in range(len(rows)) if at not in gone]
+        _settle([rows[at] for at in kept], [parsed[at] for at in kept], new, now)
     return tally
+
+
+def _settle(
+    rows: Sequence[DeadLetter],
+    parsed: Sequence[tuple[Record, Event | Rejection]],
+    new: Sequence[Letter],
+    now: datetime,
+) -> None:
+    """Close the letters that have had their effect by now; let the others say what is wrong now.
+
+    new: what the replay has put aside. A program that has learnt to read a message finds its own
+    id in it, and so it becomes another letter. There is to be one.
+    """
+    applied = contents_of(outcome.event_id for _, outcome in parsed)
+    songs = known_songs(outcome.song_id for _, outcome in parsed if isinstance(outcome, Event))
+    made = {(letter.event_id, letter.record.raw) for letter in new}
+    done = []
+    for row, (record, outcome) in zip(rows, parsed, strict=True):
+        if isinstance(outcome, Event) and applied.get(outcome.event_id) == outcome.content:
+            # By its content: a letter in conflict has the id of an applied event, and stays.
+            done.append(row.pk)
+            continue
+        if (outcome.event_id, record.raw) in made:
+            twins = DeadLetter.objects.filter(event_id=outcome.event_id, digest=row.digest)
+            twins.delete()
+            row.event_id = uuid.UUID(outcome.event_id)
+        elif outcome.event_id != row.event_id.hex:
+            continue  # there is such a letter already, and it says so
+        _say_anew(row, _letter(record, outcome, applied.keys(), songs))
+    DeadLetter.objects.filter(id__in=done).update(state=DeadLetter.State.REPLAYED, resolved_at=now)
+
+
+def _letter(
+    record: Record, outcome: Event | Rejection, applied: Collection[str], songs: Collection[str]
+) -> Letter:
+    if isinstance(outcome, Rejection):
+        return Letter(record, outcome.event_id, outcome.reason, outcome.error)
+    # With its song there, nothing but its id can have kept it from its effect.
+    is_conflict = outcome.event_id in applied or outcome.song_id in songs
+    return letter(record, outcome, Reason.ID_CONFLICT if is_conflict else Reason.UNKNOWN_SONG)
+
+
+def _say_anew(row: DeadLetter, now: Letter) -> None:
+    """Without this a letter would wait for its song for ever, after the song has come."""
+    if (row.reason, row.event_id.hex) == (now.reason, now.event_id) and row.error == now.error:
+        return
+    row.reason, row.error = now.reason, now.error
+    row.user_id, row.song_id = now.user_id, now.song_id
+    row.save(update_fields=["event_id", "reason", "error", "user_id", "song_id"])

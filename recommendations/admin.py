@@ -143,7 +143,7 @@ class SongAdmin(SongBase):
     @admin.display(description="likes")
     def likes(self, song: Song) -> SafeString:
         """A way to the likes of the song."""
-        return _link("interaction_changelist", "likes", q=f"song:{song.song_id}")
+        return link("interaction_changelist", "likes", q=f"song:{song.song_id}")
 
 
 @admin.register(Listener)
@@ -168,7 +168,7 @@ class ListenerAdmin(ReadOnly, ListenerBase):
     @admin.display(description="likes")
     def likes(self, listener: Listener) -> SafeString:
         """A way to the profile."""
-        return _link("interaction_changelist", "profile", listener__id__exact=listener.pk)
+        return link("interaction_changelist", "profile", listener__id__exact=listener.pk)
 
 
 @admin.register(Interaction)
@@ -269,7 +269,8 @@ class ModelVersionAdmin(ReadOnly, VersionBase):
     show_facets = admin.ShowFacets.NEVER
 
 
-def _link(page: str, text: str, **query: object) -> SafeString:
+def link(page: str, text: str, **query: object) -> SafeString:
+    """A way to a page of this app's part of the admin."""
     address = f"{reverse(f'admin:recommendations_{page}')}?{urlencode(query)}"
     return format_html('<a href="{}">{}</a>', address, text)
 

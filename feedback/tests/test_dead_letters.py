@@ -1,24 +1,33 @@
 """Looking after dead letters: by command and in the admin."""
 
 import json
+import re
+import signal
+import uuid
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
 from feedback import admin as feedback_pages
+from feedback import dead_letters, events
 from feedback.applying import apply
 from feedback.events import Record
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
+from feedback.reasons import Reason
+from feedback.strict_json import Unreadable
 from feedback.tests.paths import profile, say
+from feedback.tests.test_rules import POISON
 from recommendations import admin as pages
 from recommendations.models import Song
 
 pytestmark = pytest.mark.django_db
 
+NOON_US = 1_782_907_200_000_000
 ADMIN = "/admin/feedback/deadletter/"
 
 
@@ -34,8 +43,7 @@ def letters(songs: None) -> dict[str, DeadLetter]:
     waiting = b'{"user_id":"u","song_id":"new"}'
     broken = b'{"user_id":"\x1b[2J<b>'
     records = [
-        Record(raw, 1_782_907_200_000_000, f"{n:032x}", seq=n)
-        for n, raw in enumerate((waiting, broken), 1)
+        Record(raw, NOON_US, f"{n:032x}", seq=n) for n, raw in enumerate((waiting, broken), 1)
     ]
     apply(records)
     return {row.reason: row for row in DeadLetter.objects.all()}
@@ -80,20 +88,225 @@ def test_replay_applies_what_can_be_applied_by_now_and_leaves_the_rest_open() ->
     assert states == {"unknown_song": "replayed", "bad_json": "open"}
 
 
+def put_aside(number: int, raw: bytes = b"{", **columns: Any) -> list[DeadLetter]:
+    """So many letters of one kind, each with an id of its own."""
+    for _ in range(number):
+        place = uuid.uuid4()
+        apply([Record(raw, NOON_US, place.hex, b"k", 1, "likes", 0, place.int >> 80)])
+    made = list(DeadLetter.objects.order_by("-id")[:number])
+    DeadLetter.objects.filter(id__in=[each.pk for each in made]).update(**columns)
+    return made
+
+
+def ended(*arguments: str) -> tuple[int, str]:
+    """The exit code of a command that ends with one, and what it said."""
+    out = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("dead_letters", *arguments, stdout=out, stderr=out)
+    return int(str(end.value.code)), out.getvalue()
+
+
 def test_a_discarded_letter_is_not_replayed(letters: dict[str, DeadLetter]) -> None:
     Song.objects.create(song_id="new", title="New")
+    number = str(letters["unknown_song"].pk)
 
-    assert run("discard", str(letters["unknown_song"].pk)) == "discarded 1"
+    assert run("discard", number) == "discarded 1"
 
     assert json.loads(run("replay", "--reason", "unknown_song", "--json"))["applied"] == 0
+    code, text = ended("replay", number)
+    assert code == 3
+    assert f"{number} was discarded: only open letters can be replayed" in text
     assert AppliedEvent.objects.count() == 0
+    assert run("discard", number) == "discarded 0"
 
 
-def test_without_naming_any_nothing_is_touched() -> None:
-    with pytest.raises(CommandError, match="--all"):
-        run("discard")
+def test_a_replayed_letter_is_not_discarded_and_may_be_replayed_twice(
+    letters: dict[str, DeadLetter],
+) -> None:
+    Song.objects.create(song_id="new", title="New")
+    number = str(letters["unknown_song"].pk)
+    assert run("replay", number) == "applied 1, repeated 0, still dead 0"
 
+    assert run("replay", number) == "applied 0, repeated 0, still dead 0"
+    code, text = ended("discard", number, "--json")
+
+    assert (code, json.loads(text)["discarded"]) == (3, 0)
+    assert json.loads(text)["skipped"] == [
+        f"{number} was replayed: only open letters can be discarded"
+    ]
+    assert DeadLetter.objects.get(pk=number).state == "replayed"
+
+
+def test_numbers_that_are_no_letters_are_named_and_the_others_done(
+    letters: dict[str, DeadLetter],
+) -> None:
+    code, text = ended("discard", str(letters["bad_json"].pk), "4711", str(2**63 - 1))
+
+    assert code == 3
+    assert "discarded 1" in text
+    assert "there is no dead letter 4711" in text
+    assert f"there is no dead letter {2**63 - 1}" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["discard"],
+        ["replay", "1", "--all"],
+        ["replay", "1", "--reason", "bad_json"],
+        ["discard", "--all", "--user", "u"],
+        ["discard", "0"],
+        ["show", str(2**63)],
+        ["list", "--limit", "-1"],
+        ["list", "--reason", "bad_luck"],
+        ["lost"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_refused_and_nothing_is_touched(arguments: list[str]) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*arguments)
+
+    assert refused.value.returncode in (1, 2)
     assert DeadLetter.objects.filter(state="open").count() == 2
+
+
+def test_the_list_goes_on_page_by_page_to_the_last() -> None:
+    put_aside(7)
+    seen: list[str] = []
+    more = ["--before", str(2**63 - 1)]
+    while more:
+        *lines, last = run("list", "--limit", "4", *more).splitlines()
+        found = re.fullmatch(r"… and ([0-9,]+) more: (--before) ([0-9]+)", last)
+        more = [found[2], found[3]] if found else []
+        seen += [line.split()[0] for line in (lines if found else [*lines, last])]
+
+    everything = DeadLetter.objects.order_by("-id").values_list("id", flat=True)
+    assert [int(number) for number in seen] == list(everything)
+    assert len(seen) == 9
+
+
+def test_letters_are_found_by_user_song_reason_and_state(letters: dict[str, DeadLetter]) -> None:
+    put_aside(2, state="discarded")
+
+    def listed(*filters: str) -> int:
+        return len(json.loads(run("list", *filters, "--json")))
+
+    assert listed("--user", "u") == listed("--song", "new") == 1
+    assert listed("--user", "u", "--song", "other") == 0
+    assert listed("--reason", "bad_json") == 1
+    assert listed("--reason", "bad_json", "--state", "all") == 3
+    assert run("discard", "--user", "u") == "discarded 1"
+    assert DeadLetter.objects.get(pk=letters["bad_json"].pk).state == "open"
+
+
+def test_the_summary_counts_by_state_and_reason() -> None:
+    put_aside(3)
+    put_aside(2, state="discarded")
+
+    found = json.loads(run("summary", "--json"))
+
+    assert [(row["state"], row["reason"], row["count"]) for row in found] == [
+        ("open", "bad_json", 4),
+        ("open", "unknown_song", 1),
+        ("discarded", "bad_json", 2),
+    ]
+    assert found[0]["oldest"] <= found[0]["newest"]
+    first, *_ = run("summary").splitlines()
+    assert first.split()[:3] == ["open", "bad_json", "4"]
+    DeadLetter.objects.all().delete()
+    assert run("summary") == "none"
+
+
+def test_a_replay_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "BATCH_SIZE", 2)
+    for number in range(5):
+        put_aside(1, b'{"user_id": "v%d", "song_id": "late"}' % number)
+    Song.objects.create(song_id="late", title="Late")
+    late = DeadLetter.objects.filter(song_id="late")
+    done: list[int] = []
+
+    first = dead_letters.replay(late, should_stop=lambda: len(done) == 1, advance=done.append)
+    rest = dead_letters.replay(late)
+
+    assert (first.applied, rest.applied) == (2, 3)
+    assert late.filter(state="replayed").count() == AppliedEvent.objects.count() == 5
+
+
+def test_ctrl_c_ends_a_replay_after_the_batch_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "BATCH_SIZE", 1)
+    batch = dead_letters._replay_batch
+
+    def interrupted(ids: Any) -> Any:
+        tally = batch(ids)
+        signal.raise_signal(signal.SIGINT)
+        return tally
+
+    monkeypatch.setattr(dead_letters, "_replay_batch", interrupted)
+
+    code, text = ended("replay", "--all")
+
+    assert code == 130
+    assert "applied 0, repeated 0, still dead 1" in text
+    assert "the same command goes on" in text
+
+
+def test_a_letter_says_what_is_wrong_with_it_now(letters: dict[str, DeadLetter]) -> None:
+    # Its song has come, and its id was used for something else meanwhile.
+    waiting = letters["unknown_song"]
+    Song.objects.create(song_id="new", title="New")
+    other = b'{"user_id":"u","song_id":"a","event_id":"%s"}' % str(waiting.event_id).encode()
+    apply([Record(other, NOON_US, "cd" * 16, b"k", 1, "likes", 0, 1)])
+
+    assert run("replay", str(waiting.pk)) == "applied 0, repeated 0, still dead 1"
+
+    waiting.refresh_from_db()
+    assert (waiting.reason, waiting.state, waiting.user_id) == ("id_conflict", "open", "u")
+    assert DeadLetter.objects.count() == 2
+
+
+@pytest.mark.parametrize(("song", "state"), [("a", "replayed"), ("nowhere", "open")])
+def test_what_a_mended_program_can_read_is_applied_under_the_id_that_it_brings(
+    monkeypatch: pytest.MonkeyPatch, song: str, state: str
+) -> None:
+    event_id = uuid.uuid4()
+    raw = b'{"user_id":"v","song_id":"%s","event_id":"%s"}' % (
+        song.encode(),
+        str(event_id).encode(),
+    )
+    with monkeypatch.context() as broken:
+        broken.setattr(events, "decode", refuse)
+        [letter] = put_aside(1, raw)
+    assert letter.event_id != event_id
+
+    for _ in range(2):
+        dead_letters.replay(DeadLetter.objects.filter(song_id__in=["", song]))
+
+    [mended] = DeadLetter.objects.filter(digest=letter.digest)
+    assert (mended.pk, mended.state) == (letter.pk, state)
+    assert profile("v") == ({"a": 1} if state == "replayed" else {})
+    if state == "open":
+        assert (mended.event_id, mended.reason, mended.song_id) == (event_id, "unknown_song", song)
+
+
+def refuse(raw: bytes) -> Any:
+    raise Unreadable(Reason.BAD_JSON, "not today")
+
+
+def test_every_reason_is_produced_and_documented() -> None:
+    for raw in POISON:
+        put_aside(1, raw)
+    for song in ("a", "b"):
+        raw = b'{"user_id":"v","song_id":"%s","event_id":"%s"}' % (song.encode(), b"ab" * 16)
+        put_aside(1, raw)
+
+    produced = set(DeadLetter.objects.values_list("reason", flat=True))
+    document = (Path(__file__).parents[2] / "docs" / "feedback.md").read_text()
+    table = document.partition("## Dead letters")[2].partition("The list is closed")[0]
+
+    assert produced == set(Reason.values)
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)} == set(Reason.values)
 
 
 @pytest.fixture
@@ -102,14 +315,93 @@ def staff(client: Client) -> Client:
     return client
 
 
+def choose(staff: Client, action: str, *chosen: DeadLetter, **more: Any) -> Any:
+    form = {"action": action, "_selected_action": [each.pk for each in chosen]}
+    return staff.post(f"{ADMIN}{more.pop('query', '')}", form | more)
+
+
 def test_the_admin_replays_and_discards(staff: Client, letters: dict[str, DeadLetter]) -> None:
     Song.objects.create(song_id="new", title="New")
-    for action, reason in (("replay", "unknown_song"), ("discard", "bad_json")):
-        form = {"action": action, "_selected_action": letters[reason].pk}
-        assert staff.post(ADMIN, form).status_code == 302
+    assert choose(staff, "replay", letters["unknown_song"]).status_code == 302
+    asked = choose(staff, "discard", letters["bad_json"])
+    assert DeadLetter.objects.get(reason="bad_json").state == "open"
+    page = asked.content.decode()
+    assert "1 bad_json" in page
+
+    assert staff.post(ADMIN, hidden_fields(page)).status_code == 302
 
     states = dict(DeadLetter.objects.values_list("reason", "state"))
     assert states == {"unknown_song": "replayed", "bad_json": "discarded"}
+
+
+def hidden_fields(page: str) -> dict[str, list[str]]:
+    """What the form of the confirmation would send."""
+    form = page.partition('<form method="post">')[2].partition("</form>")[0]
+    fields: dict[str, list[str]] = {}
+    for tag in re.findall("<input[^>]*>", form):
+        name, value = re.search('name="([^"]*)"', tag), re.search('value="([^"]*)"', tag)
+        assert name
+        assert value
+        fields.setdefault(name[1], []).append(value[1])
+    return fields
+
+
+def test_the_admin_discards_all_that_a_filter_finds_and_nothing_that_came_since(
+    staff: Client,
+) -> None:
+    chosen = put_aside(150)
+    query = "?reason__exact=bad_json&state__exact=open"
+    asked = choose(staff, "discard", chosen[0], select_across="1", query=query)
+    page = asked.content.decode()
+    assert "151 bad_json" in page
+    assert DeadLetter.objects.filter(state="discarded").count() == 0
+    put_aside(1)
+
+    assert staff.post(f"{ADMIN}{query}", hidden_fields(page)).status_code == 302
+
+    assert DeadLetter.objects.filter(state="discarded").count() == 151
+    left = DeadLetter.objects.filter(state="open").values_list("reason", flat=True)
+    assert sorted(left) == ["bad_json", "unknown_song"]
+
+
+def test_a_replay_in_the_admin_ends_in_time_and_says_what_is_left(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_aside(5)
+    monkeypatch.setattr(dead_letters, "BATCH_SIZE", 2)
+    monkeypatch.setattr(feedback_pages, "REPLAY_SECONDS", 0.0)
+
+    page = staff.post(
+        ADMIN,
+        {"action": "replay", "_selected_action": [1], "select_across": "1"},
+        follow=True,
+    ).content.decode()
+
+    assert "7 were not come to" in page
+
+
+def test_a_letter_leads_to_its_user_and_its_song(
+    staff: Client, letters: dict[str, DeadLetter]
+) -> None:
+    for page in (ADMIN, f"{ADMIN}{letters['unknown_song'].pk}/change/"):
+        text = staff.get(page).content.decode()
+        for address in (
+            "/admin/recommendations/interaction/?q=user%3Au",
+            "/admin/recommendations/song/?q=new",
+        ):
+            assert f'href="{address}"' in text
+            assert staff.get(address).status_code == 200
+
+
+def test_who_may_only_look_may_not_act(client: Client, letters: dict[str, DeadLetter]) -> None:
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+    client.force_login(viewer)
+
+    assert client.get(ADMIN).status_code == 200
+    choose(client, "discard", letters["bad_json"], confirmed="1", up_to="99999")
+
+    assert DeadLetter.objects.filter(state="open").count() == 2
 
 
 def test_the_admin_shows_markup_as_text_and_lets_nobody_edit(

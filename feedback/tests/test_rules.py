@@ -150,6 +150,7 @@ POISON = {
     b"[" * 100_000: Reason.TOO_DEEP,
     b" " * (MAX_EVENT_BYTES + 1): Reason.TOO_LARGE,
     b'{"user_id":"a\\u0000b","song_id":"a"}': Reason.BAD_ID,
+    b"{}": Reason.MISSING_FIELD,
     wire(user_id=7): Reason.WRONG_TYPE,
     wire(v=99): Reason.UNKNOWN_VERSION,
     wire(action="love"): Reason.BAD_ACTION,

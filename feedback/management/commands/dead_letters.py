@@ -1,82 +1,190 @@
 """``manage.py dead_letters``: see what could not be applied, try it again, or give it up."""
 
+import argparse
+import sys
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
+from tqdm import tqdm
 
-from feedback.dead_letters import discard, replay
+from feedback.dead_letters import Count, counts, discard, replay
 from feedback.models import DeadLetter
 from feedback.reasons import Reason
+from feedback.stopping import stop_on_signals
 
-SHOWN_BYTES = 2_000
-LISTED = 50
+SHOWN_BYTES: Final = 2_000
+LISTED: Final = 50
+SKIPPED: Final = 3
+INTERRUPTED: Final = 130
+LARGEST_ID: Final = 2**63 - 1
 
 
 class Command(BaseCommand):
-    """List, show, replay and discard dead letters."""
+    """List, count, show, replay and discard dead letters."""
 
     help = (
         "Look at messages that could not be applied, apply them again, or give them up."
-        " Without a word they are listed. Example:"
+        " Without a word the open ones are listed, the newest first. Exit code: 0 done, 1 failed,"
+        " 2 wrong usage, 3 done but for letters that are not there or not open. Example:"
         " manage.py dead_letters list --reason unknown_song;"
         " manage.py dead_letters replay --reason unknown_song; manage.py dead_letters show 17"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the four words and their flags."""
-        words = parser.add_subparsers(dest="word", metavar="list|show|replay|discard")
+        """Declare the five words and their flags."""
+        words = parser.add_subparsers(dest="word", metavar="list|summary|show|replay|discard")
         listing = words.add_parser("list", help="the newest ones, one a line (the default)")
         _add_filters(listing)
-        listing.add_argument("--state", choices=DeadLetter.State.values, default="open")
-        listing.add_argument("--limit", type=int, default=LISTED)
+        listing.add_argument("--state", choices=[*DeadLetter.State.values, "all"], default="open")
+        listing.add_argument("--limit", type=_number, default=LISTED, metavar="N")
+        listing.add_argument("--before", type=_number, metavar="ID", help="go on below this one")
+        words.add_parser("summary", help="how many there are, by state and reason")
         show = words.add_parser("show", help="all of one")
-        show.add_argument("ids", type=int, nargs=1, metavar="ID")
+        show.add_argument("ids", type=_number, nargs=1, metavar="ID")
         for word, meaning in (("replay", "apply again"), ("discard", "give up for good")):
-            act = words.add_parser(word, help=meaning)
-            act.add_argument("ids", type=int, nargs="*", metavar="ID")
+            act = words.add_parser(word, help=f"{meaning}; only open ones")
+            act.add_argument("ids", type=_number, nargs="*", metavar="ID")
             _add_filters(act)
             act.add_argument("--all", action="store_true", help="every open one")
         for each in words.choices.values():
             each.add_argument("--json", action="store_true", help="print JSON")
         # Flags belong behind a word: in front of "discard" they would be read and not obeyed.
-        parser.set_defaults(word="list", reason=None, state="open", limit=LISTED, json=False)
+        parser.set_defaults(
+            word="list", state="open", limit=LISTED, before=None, json=False, **_NO_FILTERS
+        )
 
     def handle(self, *, word: str, json: bool, **options: Any) -> str:
         """Do what the word says."""
         if word == "list":
-            found = _chosen(options).filter(state=options["state"]).order_by("-id")
-            rows = [_summary(row) for row in found[: options["limit"]]]
-            return _json(rows) if json else "\n".join(map(_line, rows)) or "none"
+            return _list(options, as_json=json)
+        if word == "summary":
+            return _summary(counts(), as_json=json)
         if word == "show":
             return _show(options["ids"][0], as_json=json)
-        if not (options["ids"] or options["reason"] or options["all"]):
-            raise CommandError(f"say which to {word}: their numbers, --reason, or --all")
-        if word == "discard":
-            count = discard(_chosen(options))
-            return _json({"discarded": count}) if json else f"discarded {count}"
-        tally = replay(_chosen(options))
-        counts = {"applied": tally.applied, "repeated": tally.repeated, "still_dead": tally.dead}
-        words = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
-        return _json(counts) if json else words
+        letters = _chosen(word, options)
+        skipped = _skipped(word, options["ids"])
+        said, stopped = (_discard(letters), False) if word == "discard" else _replay(letters)
+        if json:
+            self.stdout.write(_json(said | {"skipped": skipped}))
+        else:
+            said_words = [f"{name.replace('_', ' ')} {count}" for name, count in said.items()]
+            self.stdout.write("\n".join([", ".join(said_words), *skipped]))
+        if stopped:
+            self.stderr.write("stopped; what was done stands, and the same command goes on")
+            sys.exit(INTERRUPTED)
+        if skipped:
+            sys.exit(SKIPPED)
+        return ""
+
+
+def _number(argument: str) -> int:
+    """A number from 1 on that a database can hold."""
+    if not argument.isdecimal() or not 1 <= int(argument) <= LARGEST_ID:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a number from 1 on")
+    return int(argument)
+
+
+# --- Which ones ---------------------------------------------------------------------------------
+
+_NO_FILTERS: Final = {"reason": None, "user": None, "song": None}
 
 
 def _add_filters(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", choices=Reason.values, help="only of this reason")
+    parser.add_argument("--user", metavar="USER_ID", help="only of this user")
+    parser.add_argument("--song", metavar="SONG_ID", help="only of this song")
 
 
-def _chosen(options: dict[str, Any]) -> QuerySet[DeadLetter]:
-    letters = DeadLetter.objects.all()
-    if options.get("ids"):
-        letters = letters.filter(id__in=options["ids"])
-    if options["reason"]:
-        letters = letters.filter(reason=options["reason"])
-    return letters
+def _filtered(options: dict[str, Any]) -> QuerySet[DeadLetter]:
+    fields = {"reason": "reason", "user": "user_id", "song": "song_id"}
+    wanted = {fields[name]: options[name] for name in fields if options[name] is not None}
+    return DeadLetter.objects.filter(**wanted)
 
 
-def _summary(row: DeadLetter) -> dict[str, Any]:
+def _chosen(word: str, options: dict[str, Any]) -> QuerySet[DeadLetter]:
+    """The letters that a command is to act on."""
+    filters = any(options[name] is not None for name in _NO_FILTERS)
+    ways = [bool(options["ids"]), filters, options["all"]]
+    if not any(ways):
+        raise CommandError(
+            f"say which to {word}: their numbers, --reason, --user, --song, or --all", returncode=2
+        )
+    if sum(ways) > 1:
+        raise CommandError("give numbers, or --reason, --user and --song, or --all", returncode=2)
+    return DeadLetter.objects.filter(id__in=options["ids"]) if ways[0] else _filtered(options)
+
+
+def _skipped(word: str, ids: Sequence[int]) -> list[str]:
+    """Why those of the numbers are left out that are, in words. A repetition is no reason."""
+    states = dict(DeadLetter.objects.filter(id__in=ids).values_list("id", "state"))
+    done = DeadLetter.State.REPLAYED if word == "replay" else DeadLetter.State.DISCARDED
+    missing = [f"there is no dead letter {each}" for each in ids if each not in states]
+    closed = [
+        f"{each} was {states[each]}: only open letters can be {done}"
+        for each in ids
+        if states.get(each, done) not in (DeadLetter.State.OPEN, done)
+    ]
+    return missing + closed
+
+
+# --- What is done and said ----------------------------------------------------------------------
+
+
+def _list(options: dict[str, Any], *, as_json: bool) -> str:
+    found = _filtered(options).order_by("-id")
+    if options["state"] != "all":
+        found = found.filter(state=options["state"])
+    if options["before"] is not None:
+        found = found.filter(id__lt=options["before"])
+    rows = [_row(row) for row in found.defer("raw", "key")[: options["limit"]]]
+    if as_json:
+        return _json(rows)
+    lines = [_line(row) for row in rows]
+    more = found.count() - len(rows)
+    if more:
+        lines.append(f"… and {more:,} more: --before {rows[-1]['id']}")
+    return "\n".join(lines) or "none"
+
+
+def _summary(found: Sequence[Count], *, as_json: bool) -> str:
+    if as_json:
+        return _json([asdict(each) for each in found])
+    return (
+        "\n".join(
+            f"{each.state:<10}{each.reason:<16}{each.count:>9,}"
+            f"  {each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M}"
+            for each in found
+        )
+        or "none"
+    )
+
+
+def _discard(letters: QuerySet[DeadLetter]) -> dict[str, int]:
+    return {"discarded": discard(letters)}
+
+
+def _replay(letters: QuerySet[DeadLetter]) -> tuple[dict[str, int], bool]:
+    """What came of it, and whether it was stopped on the way."""
+    shape = "{desc}: {percentage:3.0f}% {bar} {elapsed}<{remaining} {rate_fmt}"
+    total = letters.filter(state=DeadLetter.State.OPEN).count()
+    with (
+        tqdm(
+            desc="replay", total=total, unit=" letters", bar_format=shape, disable=None, delay=1
+        ) as bar,
+        stop_on_signals() as should_stop,
+    ):
+        tally = replay(letters, should_stop=should_stop, advance=bar.update)
+        stopped = should_stop()
+    said = {"applied": tally.applied, "repeated": tally.repeated, "still_dead": tally.dead}
+    return said | ({"forgotten": tally.forgotten} if tally.forgotten else {}), stopped
+
+
+def _row(row: DeadLetter) -> dict[str, Any]:
     return {
         "id": row.pk,
         "reason": row.reason,
@@ -99,7 +207,8 @@ def _show(letter_id: int, *, as_json: bool) -> str:
     row = DeadLetter.objects.filter(id=letter_id).first()
     if row is None:
         raise CommandError(f"there is no dead letter {letter_id}")
-    details = _summary(row) | {
+    details = _row(row) | {
+        "resolved_at": row.resolved_at and row.resolved_at.isoformat(timespec="seconds"),
         "event_id": str(row.event_id),
         "topic": row.topic,
         "partition": row.partition,
