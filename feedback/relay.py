@@ -7,6 +7,7 @@ twice has one effect, by its id.
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ class Relay:
             return self._publish(records)
         except BROKER_ERRORS as error:
             self.close()
-            raise LogUnavailable(f"Kafka does not take likes ({error})") from error
+            raise LogUnavailable(f"Kafka does not take {_oldest()} ({error})") from error
 
     def close(self) -> None:
         """Drop the connection. What is still under way may arrive; it is due again anyway."""
@@ -169,6 +170,12 @@ def _one_turn(active: Relay, turn: "_Turn", *, wait: bool) -> int:
     if not sent and wait:
         watch.wait(POLL_SECONDS)
     return sent
+
+
+def _oldest() -> str:
+    """What is due now, in words, after what the broker did take has been marked."""
+    waiting = due.to_send(1)
+    return f"likes, the oldest event={uuid.UUID(waiting[0].own_id)}" if waiting else "likes"
 
 
 class _Turn:

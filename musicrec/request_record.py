@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponseBase
 
+from feedback.event_notes import event_of
 from musicrec import metrics, request_ids
 from musicrec.problems import is_api
 
@@ -34,7 +35,7 @@ def record_requests(get_response: Handler) -> Handler:
         try:
             response = get_response(request)
             _finish(request, response, request_id)
-            _record(request, response.status_code, perf_counter() - started)
+            _record(request, response, perf_counter() - started)
         finally:
             request_ids.end()
         return response
@@ -55,7 +56,8 @@ def _finish(request: WSGIRequest, response: HttpResponseBase, request_id: str) -
         headers["Cache-Control"] = "no-store"
 
 
-def _record(request: WSGIRequest, status: int, seconds: float) -> None:
+def _record(request: WSGIRequest, response: HttpResponseBase, seconds: float) -> None:
+    status = response.status_code
     match = request.resolver_match
     route = "/" + match.route if match is not None else "(none)"
     # By its address, not by its route: a wrong Host or a redirection to https is answered before
@@ -65,5 +67,6 @@ def _record(request: WSGIRequest, status: int, seconds: float) -> None:
     metrics.requests.observe(request.method or "", route, status, seconds)
     if status >= 500 or (status >= 400 and log.isEnabledFor(logging.INFO)) or settings.LOG_REQUESTS:
         level = logging.ERROR if status >= 500 else logging.INFO
+        event = f" event={event_id}" if (event_id := event_of(response)) else ""
         # The path without its query: what stands there may be anything, a password too.
-        log.log(level, "%s %s %d %.1f ms", request.method, address, status, 1000 * seconds)
+        log.log(level, "%s %s %d %.1f ms%s", request.method, address, status, 1000 * seconds, event)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import callers
 from feedback import outbox, presence
+from feedback.event_notes import note_event
 from feedback.models import AppliedEvent
 from pages.limits import within_limits
 from pages.listing import home_of
@@ -79,28 +80,31 @@ def opinion(request: HttpRequest) -> HttpResponse:
     visitor = visitor_of(request)
     song_id, action = request.POST.get("song_id", ""), request.POST.get("action", "")
     genre = request.POST.get("genre", "")
+    query = f"?{urlencode({'genre': genre})}" if genre else ""
+    answer = HttpResponseRedirect(reverse("home") + query)
     if visitor.user_id is None:
         messages.error(request, "Choose a listener first.")
     elif not _is_there(song_id) or action not in ACTIONS:
         messages.error(request, "There is no such song or action.")
-    else:
-        _give(request, visitor.user_id, song_id, action)
-    query = f"?{urlencode({'genre': genre})}" if genre else ""
-    return HttpResponseRedirect(reverse("home") + query)
+    elif event_id := _give(request, visitor.user_id, song_id, action):
+        note_event(answer, event_id)
+    return answer
 
 
 def _is_there(song_id: str) -> bool:
     return is_identifier(song_id) and song_id in songs_by_id([song_id])
 
 
-def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> None:
-    """Hand the opinion in and wait, shortly, for its effect."""
+def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> str | None:
+    """Hand the opinion in and wait, shortly, for its effect. Returns the event's id, if kept."""
     wish = outbox.Wish(user_id, song_id, action)
     [answer] = outbox.accept(callers.listener(user_id), [wish])
     if isinstance(answer, outbox.Refused):
         messages.error(request, "This cannot be kept: the profile holds a word from the future.")
-    elif not has_effect_soon(answer.event_id):
+        return None
+    if not has_effect_soon(answer.event_id):
         messages.info(request, "Kept. It takes effect as soon as the consumer runs again.")
+    return answer.event_id
 
 
 def has_effect_soon(event_id: str) -> bool:

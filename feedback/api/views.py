@@ -35,6 +35,7 @@ from feedback.api.serializers import (
     SeedAnswerSerializer,
     SeedLikeSerializer,
 )
+from feedback.event_notes import note_event
 from feedback.fields import FieldError, identifier
 from feedback.outbox import Accepted, Refused, Wish, accept
 from feedback.reasons import Refusal
@@ -91,11 +92,12 @@ class LikeView(APIView):
         wish = Wish(user_id, song_id, action, client_id=idempotency_key(request))
         answer = accept_one(caller_of(request), wish)
         # Bytes, not a Response: DRF's negotiation and rendering would cost a tenth of the request.
-        return HttpResponse(
+        response = HttpResponse(
             orjson.dumps({"event_id": _dashed(answer.event_id), "status": "accepted"}),
             status=status.HTTP_202_ACCEPTED,
             content_type="application/json",
         )
+        return note_event(response, answer.event_id)
 
 
 class FeedbackView(APIView):
@@ -128,8 +130,9 @@ class SeedLikeView(APIView):
         parse(request.query_params, {})
         body = checked(request.data, SEED_FIELDS)
         require_acts_for(caller_of(request), body["user_id"])
-        accept_one(caller_of(request), Wish(body["user_id"], body["song_id"], "like"))
-        return Response({"status": "ok", "message": "The like is kept."})
+        answer = accept_one(caller_of(request), Wish(body["user_id"], body["song_id"], "like"))
+        response = Response({"status": "ok", "message": "The like is kept."})
+        return note_event(response, answer.event_id)
 
 
 def accept_one(caller: Caller, wish: Wish) -> Accepted:

@@ -3,10 +3,12 @@
 import logging
 import threading
 import time
+import uuid
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from kafka.errors import KafkaTimeoutError
 
 from feedback import applying, consuming
 from feedback.complaints import Complaints
@@ -16,6 +18,7 @@ from feedback.log import Batch, LogUnavailable, OutboxLog
 from feedback.models import DeadLetter
 from feedback.outbox import Wish, accept
 from feedback.presence import Presence, is_shown
+from feedback.relay import Relay
 from feedback.tests.paths import APP, patience, profile, say
 from recommendations.models import Lease, Song
 
@@ -96,6 +99,20 @@ def test_a_consumer_that_was_killed_goes_on_with_its_sign_at_once() -> None:
     Presence("machine-0").renew()
 
     assert Lease.objects.get().expires_at.year < 2999
+
+
+def test_a_relay_whose_broker_takes_nothing_names_the_event_that_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(_relay: Relay) -> None:
+        raise KafkaTimeoutError("no broker")
+
+    monkeypatch.setattr(Relay, "_connected", away)
+    said = say("u", "a")
+    say("u", "b")
+
+    with pytest.raises(LogUnavailable, match=f"oldest event={uuid.UUID(said.event_id)}"):
+        Relay().send_due()
 
 
 def test_complaints_are_not_repeated_every_time(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,13 +2,17 @@
 
 import logging
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from access import service_keys
+from feedback.models import OutboxEvent
 from musicrec import metrics, request_ids
 from musicrec.log_lines import OneLine, logging_settings
+from recommendations.models import Song
 
 
 def test_a_sane_id_of_the_client_is_kept_and_any_other_replaced(web: Client) -> None:
@@ -47,6 +51,34 @@ def test_all_answers_have_a_line_where_that_is_asked_for(
         web.get("/api/anything")
 
     assert "GET /api/anything 200" in caplog.text
+
+
+@pytest.mark.django_db
+def test_the_line_of_an_accepted_like_names_its_event_and_nothing_of_what_was_sent(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.LOG_REQUESTS = True
+    Song.objects.create(song_id="a", title="a")
+    key = service_keys.issue("app")
+    headers = {"authorization": f"Bearer {key}", "idempotency-key": "the-tap"}
+    json: dict[str, Any] = {"content_type": "application/json", "headers": headers}
+
+    with caplog.at_level(logging.INFO, "musicrec.requests"):
+        like = client.put("/api/v1/users/u/likes/a", {"action": "like"}, **json)
+        unlike = client.delete("/api/v1/users/v/likes/a", **json)
+        seed = client.post("/like", {"user_id": "w", "song_id": "a"}, **json)
+        client.put("/api/v1/users/u/likes/none", {"action": "like"}, **json)
+        client.post("/api/v1/feedback", [{"user_id": "u"}], **json)
+
+    lines = caplog.messages
+    assert lines[0].endswith(f" ms event={like.json()['event_id']}")
+    assert lines[1].endswith(f" ms event={unlike.json()['event_id']}")
+    event_id = OutboxEvent.objects.get(user_id="w").event_id
+    assert seed.status_code == 200
+    assert lines[2].endswith(f" ms event={event_id}")
+    assert [line.rpartition(" ")[2] for line in lines[3:]] == ["ms", "ms"]
+    assert "the-tap" not in caplog.text
+    assert key not in caplog.text
 
 
 def test_requests_are_counted_by_route_and_status_not_by_address(

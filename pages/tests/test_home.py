@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from access import listener_tokens
 from access.throttles import CallerThrottle
+from feedback.event_notes import event_of
 from feedback.models import AppliedEvent, OutboxEvent
 from feedback.presence import Presence
 from pages import present_listener, views
@@ -125,9 +126,11 @@ def test_who_may_no_longer_choose_is_no_longer_whom_they_chose(settings: Any) ->
 
 def test_a_like_goes_into_the_outbox_of_the_sessions_listener() -> None:
     client = signed_in("rocker0")
-    page = text(client.post("/opinion", {"song_id": "r1", "action": "like"}, follow=True))
+    answer = client.post("/opinion", {"song_id": "r1", "action": "like"})
+    page = text(client.get("/"))
 
     event = OutboxEvent.objects.get()
+    assert event_of(answer) == str(event.event_id)
     assert (event.user_id, event.song_id) == ("rocker0", "r1")
     assert "as soon as the consumer runs" in page
 
