@@ -10,6 +10,8 @@ from django.db import InterfaceError, OperationalError, connection
 from feedback import dead_letters, forgetting
 from feedback.applying import Outcome, Tally, apply
 from feedback.complaints import Complaints
+from feedback.delays import Delays
+from feedback.events import Event
 from feedback.log import Fenced, Log, LogUnavailable
 from feedback.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
 from feedback.presence import Presence
@@ -26,6 +28,7 @@ def consume(
     once: bool,
     should_stop: Callable[[], bool],
     presence: Presence | None = None,
+    delays: Delays | None = None,
     accept_poison: bool = False,
 ) -> Tally:
     """Apply records until told to stop, or with ``once`` until all that was there is done.
@@ -52,7 +55,7 @@ def consume(
                 tally.add(dead_letters.replay_for_songs(should_stop))
             if once and log.at_end():
                 break
-            tally.add(_next_batch(log, guard))
+            tally.add(_next_batch(log, guard, delays))
             complaints.over()
         except LogUnavailable as error:
             if once:
@@ -68,13 +71,17 @@ def consume(
     return tally
 
 
-def _next_batch(log: Log, guard: PoisonGuard) -> Tally:
+def _next_batch(log: Log, guard: PoisonGuard, delays: Delays | None) -> Tally:
+    if delays is not None:
+        delays.flush_if_due()
     batch = log.poll(POLL_SECONDS)
     if not batch.records:
         return Tally()
+    fresh: list[Event] = []
 
     def judge(outcome: Outcome) -> None:
         guard.judge(batch.records, outcome.put_aside)
+        fresh.extend(outcome.fresh)
 
     try:
         tally = apply(batch.records, batch.settle, judge)
@@ -87,6 +94,8 @@ def _next_batch(log: Log, guard: PoisonGuard) -> Tally:
         log.rewind()
         remember(error.stop)
         raise
-    log.committed()
     guard.passed()
+    if delays is not None:
+        delays.count(fresh)
+    log.committed()
     return tally

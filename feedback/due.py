@@ -35,6 +35,25 @@ def is_to_send(*, up_to: int) -> bool:
     return OutboxEvent.objects.filter(sent_at=None, applied_at=None, seq__lte=up_to).exists()
 
 
+def unsent(*, at_most: int) -> tuple[int, datetime | None]:
+    """How many events wait to be sent, not counted further than to a limit; since when the oldest.
+
+    SQLite does not know that the index of what is to be sent is the smaller one: by the other it
+    would look through all that was sent and waits for its effect.
+    """
+    hint = "INDEXED BY outbox_to_send" if connection.vendor == "sqlite" else ""
+    waiting = f"FROM outbox {hint} WHERE sent_at IS NULL AND applied_at IS NULL"
+    statement = f"""
+        SELECT (SELECT COUNT(*) FROM (SELECT seq {waiting} LIMIT %s) AS counted),
+               (SELECT MIN(seq) {waiting})
+    """  # noqa: S608 - nothing but our own words goes in
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [at_most])
+        number, seq = cursor.fetchone()
+    oldest = OutboxEvent.objects.filter(seq=seq).values_list("recorded_at", flat=True)
+    return number, oldest.first()
+
+
 def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
     """What the outbox says under these ids, of those that it has: done or not."""
     if not event_ids:

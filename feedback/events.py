@@ -55,6 +55,7 @@ class Event:
     event_id: 32 lower hex digits. value: +1, -1 or 0. order_key: microseconds since 1970 UTC.
     content: a digest of what it says, by which two events of one id are told apart.
     clamped: its seq or its own time was more than five minutes ahead of its record's time.
+    issued: its order key is a seq, which an outbox issued when it accepted the event.
     """
 
     event_id: str
@@ -64,6 +65,7 @@ class Event:
     order_key: int
     content: bytes
     clamped: bool = False
+    issued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ def _event(message: dict[str, Any], event_id: str, time_us: int) -> Event:
     own_time_us = said_us if seq is None else None
     content = content_digest(user_id, song_id, value, own_time_us)
     order_key, clamped = _order_key(seq, own_time_us, time_us)
-    return Event(event_id, user_id, song_id, value, order_key, content, clamped)
+    issued = seq is not None and not clamped
+    return Event(event_id, user_id, song_id, value, order_key, content, clamped, issued)
 
 
 def _check_version(version: Any) -> None:

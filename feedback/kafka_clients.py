@@ -4,7 +4,8 @@ import logging
 from typing import Any, Final
 
 from django.conf import settings
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from feedback.members import host_name
@@ -36,8 +37,8 @@ def client_options() -> dict[str, Any]:
 class LikesTopic:
     """The topic of likes on the broker. Every method may raise one of BROKER_ERRORS."""
 
-    def __init__(self) -> None:
-        self._admin = KafkaAdminClient(**client_options())
+    def __init__(self, **options: Any) -> None:
+        self._admin = KafkaAdminClient(**client_options() | options)
 
     def make_if_absent(self) -> None:
         """Make the topic. Never compacted: the key is the user, and one like each would stay."""
@@ -66,6 +67,17 @@ class LikesTopic:
         """The numbers of its partitions, none when there is no topic."""
         [topic] = self._admin.describe_topics([settings.LIKES_TOPIC])
         return [each["partition_index"] for each in topic["partitions"]]
+
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """Of each partition the first offset that it still holds, and the one after its last."""
+        partitions = [TopicPartition(settings.LIKES_TOPIC, number) for number in self.partitions()]
+        if not partitions:
+            return {}
+        first, last = (
+            self._admin.list_partition_offsets(dict.fromkeys(partitions, which))
+            for which in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+        )
+        return {tp.partition: (first[tp].offset, last[tp].offset) for tp in partitions}
 
     def close(self) -> None:
         """Close the connection."""

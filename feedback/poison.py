@@ -21,6 +21,7 @@ from django.utils import timezone
 from feedback.events import Record
 from feedback.letters import Letter, in_words
 from feedback.models import ConsumerStop
+from recommendations.write_turns import write_turn
 
 # A record that was put aside, and one that was not, in the row of the last ones.
 DEAD: Final = b"\1"
@@ -187,9 +188,9 @@ class PoisonGuard:
 def remember(stop: ConsumerStop) -> None:
     """Store the stop, in place of an earlier one."""
     counts = {name: getattr(stop, name) for name in ("dead_in_a_row", "recent_dead", "recent")}
-    ConsumerStop.objects.update_or_create(
-        id=1, defaults={"stopped_at": stop.stopped_at, "message": stop.message, **counts}
-    )
+    told = {"stopped_at": stop.stopped_at, "message": stop.message}
+    with write_turn():
+        ConsumerStop.objects.update_or_create(id=1, defaults={**told, **counts})
 
 
 def _flags(records: Sequence[Record], put_aside: Sequence[Letter]) -> bytes:

@@ -1,8 +1,5 @@
 """/healthz: this process lives. /readyz: whether, and how well, requests can be answered now."""
 
-import threading
-import time
-from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -12,46 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from musicrec import conditions
 from musicrec.conditions import Condition
 from musicrec.problems import problem
-
-REMEMBERED_SECONDS: Final = 3.0
-
-
-class Remembered:
-    """Asks at most once in a while, one thread at a time, so that many probes cost like one.
-
-    Whoever comes while another asks gets the last answer, however old; only at the very first
-    there is none, and the question waits.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[], Condition | None],
-        seconds: float = REMEMBERED_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ask = ask
-        self._seconds = seconds
-        self._clock = clock
-        self._asking = threading.Lock()
-        self._answer: Condition | None = None
-        self._asked_at: float | None = None
-
-    def __call__(self) -> Condition | None:
-        """The answer, as fresh as promised."""
-        if self._fresh():
-            return self._answer
-        if self._asking.acquire(blocking=self._asked_at is None):
-            try:
-                if not self._fresh():
-                    self._answer = self._ask()
-                    self._asked_at = self._clock()
-            finally:
-                self._asking.release()
-        return self._answer
-
-    def _fresh(self) -> bool:
-        return self._asked_at is not None and self._clock() - self._asked_at < self._seconds
-
+from musicrec.remembered import Remembered
 
 _kafka: Final = Remembered(conditions.kafka)
 _redis: Final = Remembered(conditions.redis)

@@ -8,7 +8,7 @@ live model, the backlog, dead letters) is the same whichever process answers.
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -47,12 +47,9 @@ class RequestHistogram:
         yield from family("musicrec_request_seconds", "histogram", "Time to answer a request.")
         for (method, route, status), counts, seconds in rows:
             labels = {"method": method, "route": route, "status": status, "process": os.getpid()}
-            total = 0
-            for bound, count in zip((*BUCKETS_SECONDS, "+Inf"), counts, strict=True):
-                total += count
-                yield sample("musicrec_request_seconds_bucket", {**labels, "le": bound}, total)
-            yield sample("musicrec_request_seconds_sum", labels, round(seconds, 6))
-            yield sample("musicrec_request_seconds_count", labels, total)
+            yield from histogram(
+                "musicrec_request_seconds", labels, BUCKETS_SECONDS, counts, seconds
+            )
 
 
 requests: Final = RequestHistogram()
@@ -62,6 +59,25 @@ def family(name: str, kind: str, what: str) -> Iterator[str]:
     """The two lines before the samples of one metric."""
     yield f"# HELP {name} {what}"
     yield f"# TYPE {name} {kind}"
+
+
+def histogram(
+    name: str,
+    labels: dict[str, object],
+    bounds: Sequence[float],
+    counts: Sequence[int],
+    seconds: float,
+) -> Iterator[str]:
+    """The samples of one histogram, whose buckets are cumulative in this format.
+
+    counts: of each bucket alone, one more than there are bounds. seconds: the sum of all.
+    """
+    total = 0
+    for bound, count in zip((*bounds, "+Inf"), counts, strict=True):
+        total += count
+        yield sample(f"{name}_bucket", {**labels, "le": bound}, total)
+    yield sample(f"{name}_sum", labels, round(seconds, 6))
+    yield sample(f"{name}_count", labels, total)
 
 
 def sample(name: str, labels: dict[str, object], value: float) -> str:

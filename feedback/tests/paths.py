@@ -55,8 +55,8 @@ class Path(Protocol):
     def publish(self, raw: bytes, *, time_us: int | None = None) -> None:
         """Put bytes of another producer into the log."""
 
-    def drain(self, *, accept_poison: bool = False) -> Tally:
-        """Apply all that was said and published."""
+    def drain(self, **options: Any) -> Tally:
+        """Apply all that was said and published. options: of ``consume``."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -83,9 +83,9 @@ class EmbeddedPath:
             recorded_at=as_datetime(at),
         )
 
-    def drain(self, *, accept_poison: bool = False) -> Tally:
+    def drain(self, **options: Any) -> Tally:
         """Apply what is due."""
-        return consume(self._log, once=True, should_stop=patience(), accept_poison=accept_poison)
+        return consume(self._log, once=True, should_stop=patience(), **options)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -106,11 +106,11 @@ class KafkaPath:
         at_ms = None if time_us is None else to_ms(time_us)
         self._producer.send(settings.LIKES_TOPIC, raw, partition=0, timestamp_ms=at_ms)
 
-    def drain(self, *, accept_poison: bool = False) -> Tally:
+    def drain(self, **options: Any) -> Tally:
         """Relay what is due, then apply all of the topic that is new."""
         self.flush()
         relay(once=True, should_stop=patience())
-        return consume(self._log, once=True, should_stop=patience(), accept_poison=accept_poison)
+        return consume(self._log, once=True, should_stop=patience(), **options)
 
     def flush(self) -> None:
         """Wait until all that was published is in the topic."""

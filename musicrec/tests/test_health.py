@@ -14,6 +14,7 @@ from feedback import presence
 from feedback.models import ConsumerStop, OutboxEvent
 from musicrec import conditions, health
 from musicrec.conditions import Condition
+from musicrec.remembered import Remembered
 from recommendations.leases import Hold
 from recommendations.models import Lease, ModelVersion, TrainingRun
 
@@ -25,8 +26,8 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
     """Nothing is remembered from another test, and no service is set."""
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.REDIS_URL = [], ""
     settings.MODEL_DIR = tmp_path / "models"
-    monkeypatch.setattr(health, "_kafka", health.Remembered(conditions.kafka))
-    monkeypatch.setattr(health, "_redis", health.Remembered(conditions.redis))
+    monkeypatch.setattr(health, "_kafka", Remembered(conditions.kafka))
+    monkeypatch.setattr(health, "_redis", Remembered(conditions.redis))
 
 
 def everything_runs() -> None:
@@ -215,7 +216,7 @@ def test_an_answer_is_remembered_for_a_while() -> None:
         asked.append(now[0])
         return Condition("x", "ok", "")
 
-    remembered = health.Remembered(ask, seconds=3.0, clock=lambda: now[0])
+    remembered = Remembered(ask, seconds=3.0, clock=lambda: now[0])
     for time in (0.0, 2.9, 3.0, 3.1, 5.9, 6.0):
         now[0] = time
         remembered()

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feedback.applying import Tally
 from feedback.consuming import consume
+from feedback.delays import Delays
 from feedback.log import LogUnavailable, open_log
 from feedback.members import MemberSlot
 from feedback.poison import Poisoned
@@ -52,14 +53,16 @@ class Command(BaseCommand):
 
 def _consume(*, once: bool, should_stop: Callable[[], bool], accept_poison: bool) -> Tally:
     with closing(MemberSlot()) as slot, closing(open_log(slot.name)) as log:
-        presence = Presence(slot.name)
+        presence, delays = Presence(slot.name), Delays(slot.name)
         try:
             return consume(
                 log,
                 once=once,
                 should_stop=should_stop,
                 presence=presence,
+                delays=delays,
                 accept_poison=accept_poison,
             )
         finally:
+            delays.flush()
             presence.end()
