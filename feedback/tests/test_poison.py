@@ -171,7 +171,7 @@ def test_a_stop_of_another_consumer_in_the_meantime_stays() -> None:
 def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits and batches that few records fill."""
     settings.POISON_IN_A_ROW, settings.POISON_SHARE, settings.POISON_WINDOW = 20, 0.1, 1_000
-    for module in (log, kafka_member, consuming):
+    for module in (log, kafka_member):
         monkeypatch.setattr(module, "BATCH_SIZE", 5)
 
 
