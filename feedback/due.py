@@ -30,6 +30,18 @@ def to_send(limit: int) -> list[Record]:
     return _records(OutboxEvent.objects.filter(sent_at=None, applied_at=None), limit)
 
 
+def with_effect(after_seq: int, limit: int) -> list[Record]:
+    """Events that have had their effect, or are dead letters, of a seq above that; in order."""
+    return _records(OutboxEvent.objects.filter(applied_at__isnull=False, seq__gt=after_seq), limit)
+
+
+def first_waiting_seq() -> int:
+    """The lowest seq of an event without an effect; where none waits, above the greatest."""
+    waiting = OutboxEvent.objects.filter(applied_at=None).order_by("seq")
+    first = waiting.values_list("seq", flat=True).first()
+    return last_seq() + 1 if first is None else first
+
+
 def is_to_send(*, up_to: int) -> bool:
     """Whether the broker must still be given an event of that seq or below."""
     return OutboxEvent.objects.filter(sent_at=None, applied_at=None, seq__lte=up_to).exists()

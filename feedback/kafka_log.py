@@ -108,7 +108,7 @@ class KafkaLog:
         member = self._connected()
         starts = {tp: member.position(tp) for tp in fetched}
         self._pending = {tp: _after(starts[tp], found[-1]) for tp, found in fetched.items()}
-        records = [_as_record(starts[tp].epoch, found) for tp in fetched for found in fetched[tp]]
+        records = [as_record(starts[tp].epoch, found) for tp in fetched for found in fetched[tp]]
         # In one order for all consumers, so that two who claim the same partitions wait for
         # one another instead of forming a deadlock.
         moves = [(starts[tp], self._pending[tp]) for tp in sorted(fetched)]
@@ -126,7 +126,8 @@ def _after(start: Position, last: Any) -> Position:
     return Position(start.topic, start.partition, start.epoch, last.offset + 1, digest)
 
 
-def _as_record(epoch: int, found: Any) -> Record:
+def as_record(epoch: int, found: Any) -> Record:
+    """A record of Kafka's client as ours."""
     return Record(
         raw=found.value or b"",
         time_us=_time_us(found.timestamp),

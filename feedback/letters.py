@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -44,7 +44,7 @@ def keep(letters: Sequence[Letter], created_at: datetime) -> list[Letter]:
     known = {(event_id.hex, digest) for event_id, digest in kept.values_list("event_id", "digest")}
     new: list[Letter] = []
     for letter in letters:
-        message = letter.event_id, _digest(letter.record)
+        message = letter.event_id, raw_digest(letter.record.raw)
         if message not in known:
             known.add(message)
             new.append(letter)
@@ -68,6 +68,19 @@ def in_words(letter: Letter) -> str:
     """
     event_id = uuid.UUID(letter.event_id)
     return f"event={event_id} reason={letter.reason.value} place={_place(letter.record)}"
+
+
+def raw_digest(raw: bytes) -> str:
+    """What tells the messages of one event id apart: 32 hex digits."""
+    return blake2b(raw, digest_size=16).hexdigest()
+
+
+def put_aside(event_ids: Collection[str]) -> set[tuple[str, str]]:
+    """The messages of these ids that stand among the letters without effect: (id, raw digest)."""
+    rows = DeadLetter.objects.filter(event_id__in=event_ids).exclude(
+        state=DeadLetter.State.REPLAYED
+    )
+    return {(event_id.hex, digest) for event_id, digest in rows.values_list("event_id", "digest")}
 
 
 def as_record(row: DeadLetter) -> Record:
@@ -96,7 +109,7 @@ def _row(letter: Letter, created_at: datetime) -> DeadLetter:
         seq=record.seq,
         key=record.key,
         raw=record.raw,
-        digest=_digest(record),
+        digest=raw_digest(record.raw),
         record_time_us=record.time_us,
         event_id=letter.event_id,
         user_id=letter.user_id,
@@ -105,10 +118,6 @@ def _row(letter: Letter, created_at: datetime) -> DeadLetter:
         error=letter.error,
         created_at=created_at,
     )
-
-
-def _digest(record: Record) -> str:
-    return blake2b(record.raw, digest_size=16).hexdigest()
 
 
 def _tell(letters: Sequence[Letter]) -> None:

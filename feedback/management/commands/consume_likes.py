@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
 
 from feedback.applying import Tally
 from feedback.consuming import consume
@@ -15,8 +16,12 @@ from feedback.log import LogUnavailable, open_log
 from feedback.members import MemberSlot
 from feedback.poison import Poisoned
 from feedback.presence import Presence
+from feedback.rebuilding.history import HistoryMissing
+from feedback.rebuilding.rebuild import RebuildGaveUp, differences, rebuild
+from feedback.rebuilding.report import in_words
 from feedback.stopping import stop_on_signals
 from recommendations.forgotten_ledger import LedgerUnreadable
+from recommendations.leases import LeaseTaken
 
 
 class Command(BaseCommand):
@@ -37,9 +42,22 @@ class Command(BaseCommand):
             action="store_true",
             help="put aside as much as there is, for a log that truly is full of rubbish",
         )
+        parser.add_argument(
+            "--rebuild",
+            action="store_true",
+            help="make the profiles anew from what was loaded and the whole log, beside all that"
+            " runs, and end",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="with --rebuild: only say what would change"
+        )
 
     def handle(self, *, once: bool, json: bool, accept_poison: bool, **options: Any) -> str:
-        """Run the loop and say what was done."""
+        """Run the loop, or rebuild, and say what was done."""
+        if options["dry_run"] and not options["rebuild"]:
+            raise CommandError("--dry-run goes with --rebuild", returncode=2)
+        if options["rebuild"]:
+            return _rebuild(dry_run=options["dry_run"], as_json=json)
         try:
             with stop_on_signals() as should_stop:
                 tally = _consume(once=once, should_stop=should_stop, accept_poison=accept_poison)
@@ -66,3 +84,23 @@ def _consume(*, once: bool, should_stop: Callable[[], bool], accept_poison: bool
         finally:
             delays.flush()
             presence.end()
+
+
+def _rebuild(*, dry_run: bool, as_json: bool) -> str:
+    try:
+        with tqdm(desc="reading", unit=" records", disable=None, delay=1, leave=False) as bar:
+            progress = _shown_by(bar)
+            rebuilt = (differences if dry_run else rebuild)(progress=progress)
+    except (HistoryMissing, LeaseTaken, LogUnavailable, RebuildGaveUp) as error:
+        raise CommandError(f"not rebuilt: {error}") from error
+    if as_json:
+        return orjson.dumps(asdict(rebuilt) | {"dry_run": dry_run}).decode()
+    return in_words(rebuilt, dry_run=dry_run)
+
+
+def _shown_by(bar: "tqdm[Any]") -> Callable[[str, int], object]:
+    def progress(what: str, count: int) -> None:
+        bar.set_description_str(f"reading the {what}", refresh=False)
+        bar.update(count - bar.n)
+
+    return progress

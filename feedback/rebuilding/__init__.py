@@ -1,0 +1,1 @@
+"""user_profile made anew from what was loaded and the log, beside the live one."""
