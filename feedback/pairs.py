@@ -7,8 +7,6 @@ from django.db import connection
 from recommendations.models import Song
 
 Pair = tuple[str, str]
-# An order key and an event id of 32 hex digits: the greatest of a pair is its latest.
-Word = tuple[int, str]
 
 
 def known_songs(song_ids: Iterable[str]) -> set[str]:
@@ -19,11 +17,6 @@ def known_songs(song_ids: Iterable[str]) -> set[str]:
 
 def order_keys(pairs: Iterable[Pair]) -> dict[Pair, int]:
     """The order keys that user_profile holds for (user_id, song_id), of the pairs that it has."""
-    return {pair: order_key for pair, (order_key, _) in latest_words(pairs).items()}
-
-
-def latest_words(pairs: Iterable[Pair]) -> dict[Pair, Word]:
-    """What user_profile holds for (user_id, song_id) as its place in the order of all events."""
     wanted = sorted(set(pairs))
     if not wanted:
         return {}
@@ -31,8 +24,7 @@ def latest_words(pairs: Iterable[Pair]) -> dict[Pair, Word]:
     # round: it would read every judgement of every song otherwise.
     statement = f"""
         WITH wanted (user_id, song_id) AS (VALUES {", ".join(["(%s, %s)"] * len(wanted))})
-        SELECT listener.user_id, user_profile.song_id, user_profile.order_key,
-               user_profile.event_id
+        SELECT listener.user_id, user_profile.song_id, user_profile.order_key
         FROM wanted
         CROSS JOIN listener
         CROSS JOIN user_profile
@@ -42,8 +34,4 @@ def latest_words(pairs: Iterable[Pair]) -> dict[Pair, Word]:
     """  # noqa: S608 - nothing but placeholders goes in
     with connection.cursor() as cursor:
         cursor.execute(statement, [text for pair in wanted for text in pair])
-        return {
-            # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
-            (user_id, song_id): (key, getattr(event_id, "hex", event_id))
-            for user_id, song_id, key, event_id in cursor.fetchall()
-        }
+        return {(user_id, song_id): key for user_id, song_id, key in cursor.fetchall()}

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from feedback.applying import contents_of
 from feedback.clock import record_time_us
 from feedback.events import Event, Record, Rejection, parse
 from feedback.fields import EPOCH
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent, OutboxSequence
-from feedback.pairs import Word, latest_words
 from feedback.verifying.findings import (
     ROWS_A_READ,
     Finding,
@@ -21,6 +19,10 @@ from feedback.verifying.findings import (
 )
 from feedback.verifying.meanings import Code
 from recommendations import forgotten
+from recommendations.models import Interaction
+
+# The place of a word in the order of all events: its order key, and an event id of 32 hex digits.
+Word = tuple[int, str]
 
 # So long a like may wait without a word about it: /readyz says degraded after the same time.
 OLD: Final = timedelta(seconds=60)
@@ -89,7 +91,7 @@ def sequence_leads(look: Look) -> Iterator[Finding]:
 def effects_stand(look: Look) -> Iterator[Finding]:
     """What had its effect stands in the profile, or something later does; rows are as written."""
     cases = {code: look.cases() for code in EFFECTS}
-    for rows in _pages(OutboxEvent.objects.all()):
+    for rows in _pages(OutboxEvent.objects.annotate(**_WHAT_CAME_OF_IT)):
         for code, row in _wrong(rows):
             cases[code].add(_example(row))
         look.advance(len(rows))
@@ -97,14 +99,24 @@ def effects_stand(look: Look) -> Iterator[Finding]:
         yield from found.found(code)
 
 
-def _wrong(rows: Sequence[OutboxEvent]) -> Iterator[tuple[Code, OutboxEvent]]:
-    contents = contents_of(row.event_id.hex for row in rows)
-    held = latest_words((row.user_id, row.song_id) for row in rows)
+# Asked row by row, each by an index: for a page of rows at once Postgres may read all profiles.
+_WORD: Final = Interaction.objects.filter(
+    listener__user_id=OuterRef("user_id"), song_id=OuterRef("song_id")
+)
+_WHAT_CAME_OF_IT: Final = {
+    "applied_content": Subquery(_APPLIED.values("content")),
+    "held_key": Subquery(_WORD.values("order_key")),
+    "held_id": Subquery(_WORD.values("event_id")),
+}
+
+
+def _wrong(rows: Sequence[Any]) -> Iterator[tuple[Code, OutboxEvent]]:
     suspects = []
     for row in rows:
         outcome = parse(_record(row))
-        word = held.get((row.user_id, row.song_id))
-        code = _verdict(row, outcome, contents.get(row.event_id.hex), word)
+        content = None if row.applied_content is None else bytes(row.applied_content)
+        word = None if row.held_key is None else (row.held_key, row.held_id.hex)
+        code = _verdict(row, outcome, content, word)
         if code is Code.OUTBOX_ALTERED:
             yield code, row
         elif code is not None and isinstance(outcome, Event):
