@@ -25,9 +25,17 @@ from feedback.verifying import verification
 from feedback.verifying.findings import APPLIED_IDS_KEPT, Finding, Look
 from feedback.verifying.meanings import MEANINGS, Code, Level
 from feedback.verifying.verification import CHECKS, verify
-from recommendations import forgotten
+from recommendations import forgotten, forgotten_keys, forgotten_ledger
+from recommendations.forgotten_ledger import Entry
 from recommendations.loading import interaction_rows
-from recommendations.models import BaseWord, ForgottenListener, Interaction, Listener, Song
+from recommendations.models import (
+    BaseWord,
+    ForgottenListener,
+    Interaction,
+    Listener,
+    ShadowWord,
+    Song,
+)
 from recommendations.profiles import Judgement, merge_judgements
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +163,11 @@ def unmark_what_is_applied() -> None:
     OutboxEvent.objects.filter(user_id="v").update(applied_at=None)
 
 
+def unmark_what_was_applied_long_ago() -> None:
+    unmark_what_is_applied()
+    OutboxEvent.objects.filter(user_id="v").update(recorded_at=F("recorded_at") - HOUR)
+
+
 def lose_a_word() -> None:
     word_of("u").delete()
 
@@ -200,6 +213,12 @@ def write_a_word_by_hand() -> None:
 
 def flip_a_word() -> None:
     word_of("u").update(value=-1)
+
+
+def flip_a_word_with_a_time_of_its_own() -> None:
+    say("x", "a", occurred_at_us=now_us() - HOUR_US)
+    apply_all()
+    word_of("x").update(value=-1)
 
 
 def flip_a_word_of_a_file() -> None:
@@ -258,6 +277,16 @@ def forget_and_leave_the_outbox() -> None:
     )  # fmt: skip
 
 
+def forget_and_leave_what_was_applied() -> None:
+    word_of("v").delete()
+    forgotten.mark("v", now_us())
+
+
+def forget_and_leave_a_mark() -> None:
+    AppliedEvent.objects.filter(event_id=row_of("v", "b").event_id).delete()
+    forget_and_leave_what_was_applied()
+
+
 def forget_and_leave_a_letter() -> None:
     another_producer(b'{"user_id": "g", "song_id"', now_us() - HOUR_US)
     forgotten.mark("g", now_us())
@@ -268,10 +297,34 @@ def forget_under_a_lost_key() -> None:
     ForgottenListener.objects.update(key_name="0123456789abcdef")
 
 
+def lose_a_marker() -> None:
+    long_ago = timezone.now() - HOUR
+    forgotten_ledger.append(Entry("ab" * 32, forgotten_keys.name(), 5, long_ago))
+    # One that is being written just now, and one that is here.
+    forgotten_ledger.append(Entry("cd" * 32, forgotten_keys.name(), 5, timezone.now()))
+    forgotten_ledger.append(forgotten.mark("nobody", 7))
+
+
+def lower_a_marker() -> None:
+    marker = forgotten.mark("nobody", 7)._replace(forgotten_at=timezone.now() - HOUR)
+    forgotten_ledger.append(marker)
+    forgotten.mark("nobody", 6)
+
+
+def forget_and_leave_the_shadow() -> None:
+    listener = Listener.objects.create(user_id="g")
+    ShadowWord.objects.create(
+        listener=listener, song_id="a", value=1, order_key=5, event_id=uuid.uuid4(),
+        updated_at=timezone.now(),
+    )  # fmt: skip
+    forgotten.mark("g", 5)
+
+
 DAMAGES: dict[Callable[[], None], Code] = {
     lose_the_applied_id: Code.MARKED_WITHOUT_EFFECT,
     mark_what_waits: Code.MARKED_WITHOUT_EFFECT,
     unmark_what_is_applied: Code.EFFECT_WITHOUT_MARK,
+    unmark_what_was_applied_long_ago: Code.EFFECT_WITHOUT_MARK,
     lose_a_word: Code.NOT_IN_PROFILE,
     set_a_word_back: Code.NOT_IN_PROFILE,
     apply_another_under_the_id: Code.EFFECT_OF_ANOTHER,
@@ -283,6 +336,7 @@ DAMAGES: dict[Callable[[], None], Code] = {
     hold_a_pair_ahead: Code.HELD_AHEAD,
     write_a_word_by_hand: Code.WORD_WITHOUT_EVENT,
     flip_a_word: Code.WORD_ALTERED,
+    flip_a_word_with_a_time_of_its_own: Code.WORD_ALTERED,
     flip_a_word_of_a_file: Code.WORD_ALTERED,
     flip_a_word_of_the_base: Code.WORD_ALTERED,
     put_the_base_ahead: Code.BASE_AHEAD,
@@ -294,6 +348,11 @@ DAMAGES: dict[Callable[[], None], Code] = {
     forget_and_leave_the_word: Code.FORGOTTEN_STAYS,
     forget_and_leave_the_base: Code.FORGOTTEN_STAYS,
     forget_and_leave_the_outbox: Code.FORGOTTEN_STAYS,
+    forget_and_leave_the_shadow: Code.FORGOTTEN_STAYS,
+    lose_a_marker: Code.FORGET_MARKER_LOST,
+    lower_a_marker: Code.FORGET_MARKER_LOST,
+    forget_and_leave_what_was_applied: Code.FORGOTTEN_STAYS,
+    forget_and_leave_a_mark: Code.FORGOTTEN_STAYS,
     forget_and_leave_a_letter: Code.FORGOTTEN_STAYS,
     forget_under_a_lost_key: Code.FORGET_KEY_GONE,
 }
@@ -312,6 +371,39 @@ def test_a_damage_is_seen_for_what_it_is_and_for_nothing_else(
     assert finding.count == len(finding.examples) == 1
     assert "{" not in finding.words + finding.advice
     assert report.is_wrong == (MEANINGS[finding.code].level is Level.WRONG)
+
+
+def test_a_row_whose_id_was_taken_and_that_is_a_letter_is_no_error(used: None) -> None:
+    event_id = uuid.uuid4()
+    another_producer(wire(event_id=str(event_id), user_id="x"))
+    seq = OutboxSequence.objects.get().last_seq + 1
+    OutboxSequence.objects.update(last_seq=seq)
+    OutboxEvent.objects.create(
+        seq=seq, event_id=event_id, user_id="y", song_id="a", recorded_at=timezone.now(),
+        payload=wire(event_id=str(event_id), user_id="y", seq=seq),
+    )  # fmt: skip
+    apply_all()
+
+    assert DeadLetter.objects.filter(event_id=event_id, reason="id_conflict").exists()
+    assert found() == {}
+
+
+def test_a_row_that_cannot_be_read_becomes_a_letter_and_that_says_enough(used: None) -> None:
+    OutboxEvent.objects.filter(applied_at=None).update(payload=b"{")
+    assert found() == {}
+
+    apply_all()
+
+    assert DeadLetter.objects.filter(reason="bad_json", state="open").exists()
+    assert found() == {}
+
+
+def test_a_pair_that_the_sequence_is_ahead_of_is_not_held(used: None) -> None:
+    hold_a_pair_ahead()
+    OutboxSequence.objects.update(last_seq=now_us() + MAX_HELD_AHEAD_US + 2 * HOUR_US)
+
+    assert say("u", "a", "dislike").event_id
+    assert found() == {Code.SEQUENCE_AHEAD: 1}
 
 
 def test_all_of_a_kind_are_counted_and_the_first_few_named(used: None) -> None:

@@ -1,6 +1,7 @@
 """Whether nothing is left of those who were forgotten, and nothing can bring them back."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from feedback import unsaid
@@ -10,10 +11,15 @@ from feedback.models import DeadLetter, OutboxEvent
 from feedback.verifying.findings import ROWS_A_READ, Finding, Look
 from feedback.verifying.letter_checks import pages
 from feedback.verifying.meanings import Code
-from recommendations import forgotten, forgotten_keys
-from recommendations.models import BaseWord, ForgottenListener, Interaction, Listener
+from recommendations import forgotten, forgotten_keys, forgotten_ledger
+from recommendations.models import BaseWord, ForgottenListener, Interaction, Listener, ShadowWord
 
-WORDS: Final[tuple[type[Interaction | BaseWord], ...]] = (Interaction, BaseWord)
+WORDS: Final[tuple[type[Interaction | BaseWord | ShadowWord], ...]] = (
+    Interaction,
+    BaseWord,
+    ShadowWord,
+)
+IN_PROGRESS: Final = timedelta(minutes=1)
 
 
 def forgotten_are_gone(look: Look) -> Iterator[Finding]:
@@ -44,6 +50,21 @@ def markers_can_be_used(look: Look) -> Iterator[Finding]:
     for marker in lost.iterator():
         cases.add(f"key {marker.key_name} forgotten at {marker.forgotten_at:%Y-%m-%d %H:%M}")
     yield from cases.found(Code.FORGET_KEY_GONE)
+
+
+def ledger_is_obeyed(look: Look) -> Iterator[Finding]:
+    """Each line of the ledger is in the database; the newest may be of a forgetting in progress."""
+    cases = look.cases()
+    try:
+        entries = forgotten_ledger.read()
+    except forgotten_ledger.LedgerUnreadable:
+        return  # nothing is applied then, and every process says why
+    here = dict(ForgottenListener.objects.values_list("digest", "barrier")) if entries else {}
+    for entry in entries:
+        is_new = entry.forgotten_at > look.now - IN_PROGRESS
+        if entry.barrier > here.get(entry.digest, -1) and not is_new:
+            cases.add(f"{entry.digest[:8]}… forgotten at {entry.forgotten_at:%Y-%m-%d %H:%M}")
+    yield from cases.found(Code.FORGET_MARKER_LOST)
 
 
 def _outbox_up_to(user_id: str, barrier: int) -> Iterator[int]:

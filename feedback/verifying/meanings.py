@@ -34,6 +34,7 @@ class Code(StrEnum):
     OPEN_BUT_APPLIED = "open_but_applied"
     FORGOTTEN_STAYS = "forgotten_stays"
     FORGET_KEY_GONE = "forget_key_gone"
+    FORGET_MARKER_LOST = "forget_marker_lost"
     ANOTHER_LOG = "another_log"
     LEFT_UNREAD = "left_unread"
     LAST_READ_GONE = "last_read_gone"
@@ -144,12 +145,18 @@ MEANINGS: Final[dict[Code, Meaning]] = {
     ),
     Code.FORGOTTEN_STAYS: Meaning(
         "rows are of users who were forgotten, and of a time before that",
-        "manage.py delete_user once more for these users; the rows name them",
+        "start consume_likes again: it deletes what a restored backup has brought back; or"
+        " manage.py delete_user once more for these users, whom the rows name",
     ),
     Code.FORGET_KEY_GONE: Meaning(
         "forget markers were made with a secret key that is not set any more: a replay, a rebuild"
         " or a file could bring these users back",
         "add the old key to SECRET_KEY_FALLBACKS, everywhere",
+    ),
+    Code.FORGET_MARKER_LOST: Meaning(
+        "the ledger of the forgotten has markers that the database lacks, as after the restore of a"
+        " backup",
+        "start consume_likes again: it writes them, and deletes what the backup has brought back",
     ),
     Code.ANOTHER_LOG: Meaning(
         "the broker's log is not the one that was read: the topic was made anew, or the broker has"

@@ -134,7 +134,7 @@ def _verdict(
     said = (outcome.event_id, outcome.user_id, outcome.song_id)
     if said != (row.event_id.hex, row.user_id, row.song_id):
         return Code.OUTBOX_ALTERED
-    if row.applied_at is None or content is None:
+    if content is None:
         return None
     if content != outcome.content:
         return Code.EFFECT_OF_ANOTHER
