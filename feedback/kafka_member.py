@@ -18,7 +18,6 @@ from feedback.kafka_group import Sharing
 from feedback.log import BATCH_SIZE
 from feedback.offsets import Position
 
-SESSION_TIMEOUT_MS: Final = 6_000
 METADATA_AGE_MS: Final = 5_000
 ASK_MS: Final = 5_000
 # After a pause this long the topic may have been deleted and made anew while nobody looked.
@@ -195,16 +194,17 @@ class Member:
 
 
 def _open_consumer(name: str, sharing: Sharing) -> KafkaConsumer:
+    session_ms = int(settings.LIKES_SESSION_SECONDS * 1_000)
     return KafkaConsumer(
         **client_options(),
         group_id=settings.LIKES_GROUP,
         group_instance_id=name,
         partition_assignment_strategy=sharing.assignors,
-        session_timeout_ms=SESSION_TIMEOUT_MS,
+        session_timeout_ms=session_ms,
         # A member that is stuck holds up all who join for as long. Should it come back, it finds
         # itself fenced.
-        max_poll_interval_ms=60_000,
-        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+        max_poll_interval_ms=int(settings.LIKES_MAX_POLL_SECONDS * 1_000),
+        heartbeat_interval_ms=session_ms // 4,
         enable_auto_commit=False,
         auto_offset_reset="none",
         # How soon a deleted topic, or new partitions, are noticed.

@@ -23,6 +23,7 @@ TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 AT_LEAST: Final = {
     "LIKES_PARTITIONS": 1,
+    "LIKES_SESSION_SECONDS": 1,
     "POISON_IN_A_ROW": 0,
     "POISON_SHARE": 0,
     "POISON_WINDOW": 0,
@@ -67,6 +68,12 @@ def _numbers() -> Iterator[CheckMessage]:
                 hint="0 means no limit",
                 id="musicrec.E001",
             )
+    if settings.LIKES_MAX_POLL_SECONDS < settings.LIKES_SESSION_SECONDS:
+        yield Error(
+            "LIKES_MAX_POLL_SECONDS is below LIKES_SESSION_SECONDS, which Kafka's client refuses",
+            hint="a batch must be allowed to take as long as a session",
+            id="musicrec.E001",
+        )
     if settings.POISON_SHARE >= 1:
         yield Error(
             "POISON_SHARE is 1 or more, which no share can exceed",

@@ -42,6 +42,9 @@ KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 LIKES_TOPIC: str = env.str("LIKES_TOPIC", "song_likes")
 LIKES_GROUP: str = env.str("LIKES_GROUP", "musicrec")
 LIKES_PARTITIONS: int = env.int("LIKES_PARTITIONS", 3)
+# Of a member of the group: silent for so long it counts as dead, busy with a batch as stuck.
+LIKES_SESSION_SECONDS: float = env.float("LIKES_SESSION_SECONDS", 6.0)
+LIKES_MAX_POLL_SECONDS: float = env.float("LIKES_MAX_POLL_SECONDS", 60.0)
 # A consumer stops when it would put aside more than so many in a row, or than this share of the
 # last ones: the fault is then not in the messages. 0 is no limit.
 POISON_IN_A_ROW: int = env.int("POISON_IN_A_ROW", 1_000)

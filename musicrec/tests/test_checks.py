@@ -30,6 +30,8 @@ def test_the_default_settings_have_nothing_to_be_said_about() -> None:
     ("name", "value", "code"),
     [
         ("LIKES_PARTITIONS", 0, "musicrec.E001"),
+        ("LIKES_SESSION_SECONDS", 0.5, "musicrec.E001"),
+        ("LIKES_MAX_POLL_SECONDS", 5.0, "musicrec.E001"),
         ("POISON_IN_A_ROW", -1, "musicrec.E001"),
         ("POISON_SHARE", 1.0, "musicrec.E001"),
         ("POISON_WINDOW", -1, "musicrec.E001"),

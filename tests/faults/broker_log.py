@@ -55,10 +55,19 @@ def producer(address: str) -> Any:
 
 def members(address: str, group: str) -> int:
     """How many members the group has, 0 while it is not settled."""
+    found = _group(address, group)
+    return len(found["members"]) if found["group_state"] == "Stable" else 0
+
+
+def is_empty(address: str, group: str) -> bool:
+    """Whether all members have left, or were thrown out."""
+    return bool(_group(address, group)["group_state"] == "Empty")
+
+
+def _group(address: str, group: str) -> Any:
     admin = KafkaAdminClient(bootstrap_servers=[address])
     try:
-        found = admin.describe_groups([group])[group]
-        return len(found["members"]) if found["group_state"] == "Stable" else 0
+        return admin.describe_groups([group])[group]
     finally:
         admin.close()
 

@@ -1,13 +1,17 @@
 """The database of an installation, as somebody outside of the project's code sees it."""
 
+import shutil
 import sqlite3
+import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests import postgres
 
 Rows = list[tuple[Any, ...]]
 
@@ -42,6 +46,41 @@ class Database:
             for statement in script:
                 connection.execute(statement)
             connection.commit()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows, all in one commit."""
+        marks = ", ".join(["?" if self.is_sqlite else "%s"] * len(columns))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        with self._connection() as connection:
+            connection.cursor().executemany(statement, rows)
+            connection.commit()
+
+    def is_sound(self) -> bool:
+        """Whether SQLite finds its file whole; a server looks after its own."""
+        return not self.is_sqlite or self.query("PRAGMA integrity_check") == [("ok",)]
+
+    def back_up(self, file: Path) -> None:
+        """Back up while everything runs, as docs/operations.md says."""
+        if not self.is_sqlite:
+            self._server_program("pg_dump", "--format=custom", f"--file={file}", self.url)
+            return
+        with self._connection() as connection, closing(sqlite3.connect(file)) as copy:
+            connection.backup(copy)
+
+    def restore(self, file: Path) -> None:
+        """Put a backup in the place of the database, while nothing runs."""
+        if not self.is_sqlite:
+            flags = ("--clean", "--if-exists", "--no-owner")
+            self._server_program("pg_restore", *flags, f"--dbname={self.url}", str(file))
+            return
+        for lost in ("", "-wal", "-shm"):
+            Path(f"{self.file}{lost}").unlink(missing_ok=True)
+        shutil.copyfile(file, self.file)
+
+    def _server_program(self, name: str, *arguments: str) -> None:
+        where = postgres.programs()
+        assert where is not None
+        subprocess.run([where / name, *arguments], check=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

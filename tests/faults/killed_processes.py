@@ -10,7 +10,6 @@ from tests.faults.load import Load
 from tests.faults.scenario import Outcome
 from tests.faults.world import World
 
-SESSION_SECONDS = 6.0
 # Rows that wait while consumers are killed, so that each dies in the middle of a batch.
 IN_HAND = 1_500
 # A batch takes some 20 ms, most of them in its transaction: a kill comes anywhere in one.
@@ -37,7 +36,7 @@ def consumer_in_mid_batch(world: World, form: Form) -> Outcome:
         resumed.append(world.wait(grown, "a new consumer to go on"))
     outcome.note("kills", form.consumer_kills)
     outcome.take(world.settle())
-    limit = 3.0 if world.broker is None else SESSION_SECONDS + 6.0
+    limit = 3.0 if world.broker is None else form.session_seconds + 6.0
     outcome.at_most("resumed within", max(resumed), limit * form.slack)
     return outcome
 

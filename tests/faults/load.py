@@ -217,28 +217,18 @@ class Caller:
             self._connection = None
 
 
-def say_in_batches(
-    server: Server,
-    journal: Journal,
-    songs: Sequence[str],
-    count: int,
-    *,
-    seed: int,
-    users: int = 50,
-) -> None:
-    """Say so many words by the batch route, a thousand a request."""
-    dice = random.Random(seed)
-    names = [f"b{seed}-{number}" for number in range(users)]
+def say_in_batches(server: Server, journal: Journal, words: Sequence[Said]) -> None:
+    """Say these words by the batch route, a thousand a request."""
     caller = Caller(server)
-    for start in range(0, count, BATCH):
-        words = [draw(dice, names, songs) for _ in range(min(BATCH, count - start))]
-        rows = [dict(zip(("user_id", "song_id", "action"), _said(w), strict=True)) for w in words]
+    for start in range(0, len(words), BATCH):
+        some = words[start : start + BATCH]
+        rows = [dict(zip(("user_id", "song_id", "action"), _said(w), strict=True)) for w in some]
         answer, body = caller.call("POST", "/api/v1/feedback", rows)
         if answer.status != 202 or body["rejected"]:
             raise AssertionError(f"the batch was answered {answer.status}: {body}")
         journal.extend(
             Said(*_said(word), uuid.UUID(result["event_id"]).hex)
-            for word, result in zip(words, body["results"], strict=True)
+            for word, result in zip(some, body["results"], strict=True)
         )
     caller.close()
 

@@ -13,7 +13,7 @@ so that all that was read is accounted for: consumed = applied + repeated + put 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -66,12 +66,14 @@ def judge(
     *,
     log: Sequence[str] | None = None,
     counted: Iterable[int] = (),
+    finals: Mapping[Pair, int] | None = None,
 ) -> Verdict:
     """Judge a database that has come to rest.
 
     log: all records that the broker holds, where one does and has never forgotten any; those
         that say the same event are the same text (broker_log.py).
     counted: what each consumer that ended in order says that it has applied.
+    finals: what the profiles must hold, where the journal's order does not say it.
     """
     seen, words = _look(database), journal.words()
     verdict = Verdict(
@@ -83,7 +85,8 @@ def judge(
     _look_for_lost(verdict, words, seen)
     _look_for_second_effects(verdict, seen.notes)
     _look_for_phantoms(verdict, words, seen)
-    _look_at_finals(verdict, words, seen)
+    allowed = {pair: {value} for pair, value in (finals or {}).items()} or _finals(words, seen)
+    _look_at_finals(verdict, allowed, seen)
     _look_at_places(verdict, seen.notes)
     _balance(verdict, seen, log)
     more = sum(counted) - verdict.applied
@@ -114,7 +117,8 @@ def _look(database: Database) -> _Seen:
 
 def _said(event_id: object, payload: bytes) -> Said:
     message = json.loads(bytes(payload))
-    return Said(message["user_id"], message["song_id"], message["action"], hex_of(event_id))
+    action = message.get("action", "like")
+    return Said(message["user_id"], message["song_id"], action, hex_of(event_id))
 
 
 def _look_for_lost(verdict: Verdict, words: Sequence[Said], seen: _Seen) -> None:
@@ -167,7 +171,8 @@ def _look_for_phantoms(verdict: Verdict, words: Sequence[Said], seen: _Seen) -> 
     verdict.twice += verdict.blame("more effects than requests", phantoms)
 
 
-def _look_at_finals(verdict: Verdict, words: Sequence[Said], seen: _Seen) -> None:
+def _finals(words: Sequence[Said], seen: _Seen) -> dict[Pair, set[int | None]]:
+    """What each pair may hold: its last word, or that of a later request without an answer."""
     allowed: dict[Pair, set[int | None]] = defaultdict(lambda: {None})
     put_aside = set(seen.put_aside)
     for said in words:
@@ -175,6 +180,12 @@ def _look_at_finals(verdict: Verdict, words: Sequence[Said], seen: _Seen) -> Non
             allowed[said.pair].add(said.value)
         elif said.event_id not in put_aside:
             allowed[said.pair] = {said.value}
+    return allowed
+
+
+def _look_at_finals(
+    verdict: Verdict, allowed: Mapping[Pair, Collection[int | None]], seen: _Seen
+) -> None:
     pairs = allowed.keys() | seen.finals.keys()
     wrong = [pair for pair in pairs if seen.finals.get(pair) not in allowed.get(pair, ())]
     verdict.wrong += verdict.blame("pairs without their last word", wrong)

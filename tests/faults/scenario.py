@@ -14,6 +14,8 @@ KAFKA: Final = "kafka"
 POSTGRES: Final = "postgres"
 ALL: Final = (EMBEDDED, KAFKA, POSTGRES)
 BOTH: Final = (EMBEDDED, KAFKA)
+THROUGH_KAFKA: Final = (KAFKA,)
+GROUPS: Final = (KAFKA, POSTGRES)
 
 
 @dataclass

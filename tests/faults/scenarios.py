@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tests.faults import killed_processes
-from tests.faults.scenario import ALL, Scenario
+from tests.faults import broker_faults, groups, killed_processes, order_and_repetition, restoring
+from tests.faults.scenario import ALL, GROUPS, THROUGH_KAFKA, Scenario
 
 SCENARIOS: Final = (
     Scenario(
@@ -18,6 +18,71 @@ SCENARIOS: Final = (
         "API killed (kill -9) in mid-request",
         "every 2xx has its effect once, an unanswered request at most once",
         killed_processes.api_in_mid_request,
+    ),
+    Scenario(
+        3,
+        "broker down at start",
+        "API ready in 3 s; likes 202, p99 of 50 ms; /readyz says degraded",
+        broker_faults.down_at_start,
+        THROUGH_KAFKA,
+        hurts_broker=True,
+    ),
+    Scenario(
+        4,
+        "broker down in use",
+        "no 5xx; within 2 s of its return the backlog drains at 2,000 events/s",
+        broker_faults.down_in_use,
+        THROUGH_KAFKA,
+        hurts_broker=True,
+    ),
+    Scenario(
+        5,
+        "broker hangs (SIGSTOP)",
+        "no request over 2 s; nothing twice after it goes on",
+        broker_faults.hangs,
+        THROUGH_KAFKA,
+        hurts_broker=True,
+    ),
+    Scenario(
+        6,
+        "broker forgets its log",
+        "noticed as a new epoch; what had no effect is published again, nothing lost",
+        broker_faults.forgets,
+        THROUGH_KAFKA,
+        hurts_broker=True,
+    ),
+    Scenario(
+        7,
+        "the same event 2 times, 100 times, twice in a batch",
+        "one row, one effect",
+        order_and_repetition.the_same_event_again,
+    ),
+    Scenario(
+        8,
+        "like, dislike and unlike out of order, from outbox, other producers and files",
+        "the greatest (order key, event id) wins in all permutations",
+        order_and_repetition.out_of_order,
+    ),
+    Scenario(
+        13,
+        "a second consumer joins and leaves",
+        "no gap, nothing twice",
+        groups.joins_and_leaves,
+        GROUPS,
+    ),
+    Scenario(
+        14,
+        "a batch takes longer than the group allows",
+        "thrown out of the group, the processes live and come back",
+        groups.slower_than_the_group_allows,
+        GROUPS,
+    ),
+    Scenario(
+        24,
+        "restore from an old backup",
+        "what is in Kafka catches up, nothing twice, new likes beat old ones; the rest is named",
+        restoring.an_old_backup,
+        ALL,
     ),
     Scenario(
         37,

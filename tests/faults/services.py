@@ -46,21 +46,19 @@ class Services:
         if transport != EMBEDDED:
             broker = self._broker("victim" if scenario.hurts_broker else "healthy")
         template = self._template("postgres" if transport == POSTGRES else "sqlite")
-        world = World(folder, template, broker, SEED + scenario.number)
+        world = World(folder, template, broker, SEED + scenario.number, **form.settings)
         try:
             return scenario.run(world, form)
         finally:
             world.stop()
 
     def _broker(self, name: str) -> Broker:
-        """A broker that runs; the victim is used by one scenario after the other."""
+        """The healthy one runs; the victim is as the last scenario left it."""
         if name not in self._brokers:
             self._brokers[name] = Broker(self._folder / name)
             self._stack.callback(self._brokers[name].kill)
         broker = self._brokers[name]
-        if broker.is_running:
-            broker.resume()
-        else:
+        if name == "healthy" and not broker.is_running:
             broker.start()
         return broker
 

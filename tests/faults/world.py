@@ -6,11 +6,12 @@ project's own code runs in the process of the harness.
 
 import json
 import os
+import random
 import shutil
 import signal
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import psycopg
 from musicrec.supervision import Child
 from tests.faults import audit, broker_log, load
 from tests.faults.database import Database
-from tests.faults.journal import Journal
+from tests.faults.journal import Journal, Pair, Said
 from tests.faults.load import Load, Server
 from tests.faults.oracle import Verdict, judge
 from tests.installation import Installation, Web
@@ -31,6 +32,7 @@ from tests.ports import free_port
 SONGS: Final = tuple(f"s{number}" for number in range(40))
 PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.005
+USERS_IN_BATCHES: Final = 50
 SECRET: Final = "of-the-fault-harness-" * 3
 
 
@@ -164,6 +166,17 @@ class World:
                 self.counted.append(json.loads(line)["applied"])
         return ended
 
+    def bring_broker(self, *, up: bool = True) -> Broker:
+        """The broker, running or not, whatever the scenario before has done to it."""
+        assert self.broker is not None
+        if not up:
+            self.broker.kill()
+        elif self.broker.is_running:
+            self.broker.resume()
+        else:
+            self.broker.start()
+        return self.broker
+
     def run(self, *arguments: str) -> str:
         """A command of manage.py, to its good end."""
         return self.here.manage(*arguments)
@@ -173,13 +186,19 @@ class World:
     def load(self, **options: Any) -> Load:
         """Clients that like and dislike until the block ends (load.Load has the options)."""
         self._started += 1
-        return Load(self.server, self.journal, SONGS, seed=self.seed + self._started, **options)
+        options = {"seed": self.seed + self._started} | options
+        return Load(self.server, self.journal, SONGS, **options)
 
     def say(self, count: int) -> None:
         """Say so many words by the batch route."""
         self._started += 1
-        seed = self.seed + self._started
-        load.say_in_batches(self.server, self.journal, SONGS, count, seed=seed)
+        dice = random.Random(self.seed + self._started)
+        names = [f"b{self._started}-{number}" for number in range(USERS_IN_BATCHES)]
+        self.say_these([load.draw(dice, names, SONGS) for _ in range(count)])
+
+    def say_these(self, words: Sequence[Said]) -> None:
+        """Say these words by the batch route, a thousand a request."""
+        load.say_in_batches(self.server, self.journal, words)
 
     # --- what has come of it -------------------------------------------------------------------
 
@@ -204,6 +223,11 @@ class World:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - started
 
+    def pass_time(self, seconds: float) -> None:
+        """Let the world go on for so long."""
+        end = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() >= end, "the time to pass", seconds + 1)
+
     def check_alive(self) -> None:
         """Fail if a process has ended that nobody killed."""
         for child in self._alive:
@@ -212,21 +236,22 @@ class World:
                     f"{child.name} ended with {child.process.returncode}\n{child.last_words()}"
                 )
 
-    def settle(self) -> Verdict:
-        """Wait until all has had its effect, end what runs, and hold the journal against it."""
+    def settle(
+        self, *, forgotten: bool = False, finals: Mapping[Pair, int] | None = None
+    ) -> Verdict:
+        """Wait until all has had its effect, end what runs, and hold the journal against it.
+
+        forgotten: the broker does not hold all that it ever held. finals: see ``judge``.
+        """
         self.wait(lambda: not self.waiting(), "every like to have its effect")
         found = [child for child in self._alive if not child.name.startswith("consumer")]
         self._end_in_order(found)
         log = None
-        if self.broker is not None:
+        if self.broker is not None and not forgotten:
             log = broker_log.records(self.broker.address, self.topic)
             self.wait(self._read_to_the_end, "the consumers to reach the log's end")
         self._end_in_order(list(self._alive))
-        return self.judge(log)
-
-    def judge(self, log: list[str] | None = None) -> Verdict:
-        """Hold the journal against the database as it is."""
-        return judge(self.journal, self.database, log=log, counted=self.counted)
+        return judge(self.journal, self.database, log=log, counted=self.counted, finals=finals)
 
     def stop(self) -> None:
         """End all processes that are still there."""
