@@ -19,13 +19,15 @@ from feedback.events import Record
 from feedback.fields import as_rfc_3339
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent, OutboxSequence
 from feedback.outbox import MAX_HELD_AHEAD_US
+from feedback.rebuilding.rebuild import LEASE
 from feedback.tests.paths import Path, say
+from feedback.tests.test_rebuilding import a_mixed_life
 from feedback.tests.test_rules import HOUR_US, POISON, wire
 from feedback.verifying import verification
 from feedback.verifying.findings import APPLIED_IDS_KEPT, Finding, Look
 from feedback.verifying.meanings import MEANINGS, Code, Level
 from feedback.verifying.verification import CHECKS, verify
-from recommendations import forgotten, forgotten_keys, forgotten_ledger
+from recommendations import forgotten, forgotten_keys, forgotten_ledger, leases
 from recommendations.forgotten_ledger import Entry
 from recommendations.loading import interaction_rows
 from recommendations.models import (
@@ -518,3 +520,43 @@ def test_all_is_seen_as_it_stood_at_one_moment_and_nobody_waits(
     assert found() == {Code.NOT_IN_PROFILE: 1}
     # Nothing of the reading is left behind: the next write begins as always.
     say("v", "b")
+
+
+def deep_findings(limit: int = 5) -> list[Finding]:
+    """What only a deep look can find."""
+    deep = (Code.REBUILT_DIFFERS, Code.NOT_REBUILT)
+    return [each for each in verify(limit=limit, deep=True).findings if each.code in deep]
+
+
+def test_a_deep_look_at_sound_profiles_finds_nothing(path: Path) -> None:
+    a_mixed_life(path)
+    say("u1", "a", "dislike")
+
+    assert deep_findings() == []
+
+
+def test_a_deep_look_sees_what_no_other_look_can(path: Path) -> None:
+    path.publish(wire(user_id="u", occurred_at="2090-01-01T00:00:00Z"))
+    path.publish(wire(user_id="v", action="dislike"))
+    path.drain()
+    # Set back by more than five minutes, what it says of its time is not to be had from its row.
+    word_of("u").update(value=-1)
+    word_of("v").delete()
+    assert not found().keys() & {Code.WORD_ALTERED, Code.WORD_WITHOUT_EVENT}
+
+    [finding] = deep_findings(limit=1)
+
+    assert (finding.code, finding.count, len(finding.examples)) == (Code.REBUILT_DIFFERS, 2, 1)
+    assert "2 listeners" in finding.words
+    assert set(deep_findings()[0].examples) == {
+        "user 'u' song 'a' is dislike, from base and log like",
+        "user 'v' song 'a' is nothing, from base and log dislike",
+    }
+
+
+def test_a_deep_look_beside_a_rebuild_says_that_it_did_not_compare(used: None) -> None:
+    with leases.lease(LEASE):
+        report = verify(limit=5, deep=True)
+
+    assert [finding.code for finding in report.findings] == [Code.NOT_REBUILT]
+    assert not report.is_wrong

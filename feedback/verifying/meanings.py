@@ -41,6 +41,8 @@ class Code(StrEnum):
     NEVER_READ = "never_read"
     LAG = "lag"
     BROKER_AWAY = "broker_away"
+    REBUILT_DIFFERS = "rebuilt_differs"
+    NOT_REBUILT = "not_rebuilt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,15 @@ MEANINGS: Final[dict[Code, Meaning]] = {
     Code.BROKER_AWAY: Meaning(
         "Kafka could not be asked, so the positions in its log were not compared",
         "see that it runs (manage.py doctor), then verify again",
+        Level.LOOK,
+    ),
+    Code.REBUILT_DIFFERS: Meaning(
+        "words of {listeners} listeners are not what base and log make of them",
+        _REBUILD,
+    ),
+    Code.NOT_REBUILT: Meaning(
+        "the profiles could not be made anew beside the live ones, so these were not compared",
+        "see the example for the reason, then verify again",
         Level.LOOK,
     ),
 }

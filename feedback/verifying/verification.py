@@ -15,6 +15,7 @@ from feedback.verifying import (
     outbox_checks,
     profile_checks,
 )
+from feedback.verifying.deep_check import profiles_can_be_made_anew
 from feedback.verifying.findings import Finding, Look
 from feedback.verifying.meanings import Level
 from recommendations.models import Interaction, Listener
@@ -68,9 +69,15 @@ class Progress:
     def advance(self, rows: int) -> None:
         """So many more were read."""
 
+    def rebuilding(self, what: str, rows: int) -> None:
+        """So many rows of the base, or records of the log, were read so far."""
 
-def verify(*, limit: int, progress: Progress | None = None) -> Report:
-    """Look at everything. Changes nothing and keeps no writer waiting."""
+
+def verify(*, limit: int, deep: bool = False, progress: Progress | None = None) -> Report:
+    """Look at everything. Changes nothing and keeps no writer waiting.
+
+    deep: also make the profiles anew beside the live ones, which takes as long as a rebuild.
+    """
     progress = progress or Progress()
     started = time.monotonic()
     findings: list[Finding] = []
@@ -89,6 +96,9 @@ def verify(*, limit: int, progress: Progress | None = None) -> Report:
 
         progress.check("positions fit the log")
         findings += positions_fit_the_log(look, positions)
+    if deep:
+        progress.check("profiles can be made anew")
+        findings += profiles_can_be_made_anew(look, progress.rebuilding)
     return Report(looked_at, findings, time.monotonic() - started)
 
 

@@ -33,14 +33,19 @@ class Command(BaseCommand):
         """Declare the flags."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument(
+            "--deep",
+            action="store_true",
+            help="also make the profiles anew beside the live ones, and compare",
+        )
+        parser.add_argument(
             "--limit", type=_limit, default=5, metavar="N", help="examples of each finding (5)"
         )
 
-    def handle(self, *, json: bool, limit: int, **options: Any) -> None:
+    def handle(self, *, json: bool, deep: bool, limit: int, **options: Any) -> None:
         """Look, say, and exit with 1 if something is wrong."""
         try:
             with _bar() as progress:
-                report = verify(limit=limit, progress=progress)
+                report = verify(limit=limit, deep=deep, progress=progress)
         except DatabaseError as error:
             raise CommandError(f"cannot use the database: {error}") from error
         except KeyboardInterrupt:
@@ -121,3 +126,6 @@ class _BarProgress(Progress):
 
     def advance(self, rows: int) -> None:
         self._bar.update(rows)
+
+    def rebuilding(self, what: str, rows: int) -> None:
+        self._bar.set_description_str(f"making profiles anew: {rows:,} of the {what}")
