@@ -12,8 +12,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from feedback import dead_letters
+from feedback.forget_action import ForgettableListenerAdmin
 from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
 from recommendations.admin import CappedPaginator, ReadOnly, link
+from recommendations.models import Listener
 
 if TYPE_CHECKING:
     OutboxBase = admin.ModelAdmin[OutboxEvent]
@@ -152,6 +154,11 @@ class ConsumerOffsetAdmin(ReadOnly, OffsetBase):
     """How far each partition was read."""
 
     list_display = ("topic", "partition", "epoch", "next_offset")
+
+
+# The list without this stands in the app below, which knows nothing of outbox and dead letters.
+admin.site.unregister(Listener)
+admin.site.register(Listener, ForgettableListenerAdmin)
 
 
 def as_text(raw: bytes) -> str:
