@@ -6,7 +6,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashe
 
 FROM python:3.13-slim
 # Not root; the only places it writes to are volumes at and below /data, which take their owner from these folders.
-RUN useradd --system --uid 10001 --home-dir /app musicrec && mkdir -p /data/models && chown -R musicrec /data
+RUN useradd --system --uid 10001 --home-dir /app musicrec && mkdir -p /data/models /data/ledger && chown -R musicrec /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py LICENSE ./

@@ -27,6 +27,8 @@ def sqlite_database(file: Path) -> dict[str, Any]:
 
     IMMEDIATE: a transaction that begins as a reader and then writes fails with "database is
     locked" as soon as there are two of them. FULL: a commit is on the disk when it returns.
+    secure_delete: the bytes of what is deleted are overwritten, so that a user who is forgotten
+    does not stay in the file.
     """
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -36,7 +38,8 @@ def sqlite_database(file: Path) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-            " PRAGMA cache_size=-32768; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY",
+            " PRAGMA cache_size=-32768; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;"
+            " PRAGMA secure_delete=ON",
         },
     }
 

@@ -1,15 +1,18 @@
 """Forgetting while likes come in and are applied: real processes, and threads that accept."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connection
 
+from feedback import outbox
 from feedback.forgetting import forget
 from feedback.models import OutboxEvent
 from feedback.outbox import Accepted
+from feedback.pairs import known_songs
 from feedback.tests.paths import profile, say
 from feedback.tests.processes import Running, run, wait_for
 from feedback.tests.test_forgetting import ANN, places_that_name
@@ -98,3 +101,42 @@ def test_whoever_is_forgotten_amid_a_stream_of_likes_leaves_nothing(
     assert places_that_name(ANN) == []
     assert profile("bob") == dict.fromkeys(voices[1].said, 1)
     assert not OutboxEvent.objects.filter(applied_at=None).exists()
+
+
+def test_a_like_that_is_being_accepted_lies_before_the_forgetting_and_is_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Song.objects.create(song_id="a", title="a")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slowly(song_ids: Any) -> set[str]:
+        inside.set()
+        assert go_on.wait(20)
+        return known_songs(song_ids)
+
+    monkeypatch.setattr(outbox, "known_songs", slowly)
+    accepting = in_a_thread(lambda: say(ANN, "a"))
+    assert inside.wait(20)
+    forgetting = in_a_thread(lambda: forget(ANN))
+
+    # Long enough for a forgetting that waits for nobody.
+    forgetting.join(0.5)
+    waited = forgetting.is_alive()
+    go_on.set()
+    accepting.join(20)
+    forgetting.join(20)
+
+    assert waited
+    assert not OutboxEvent.objects.exists()
+
+
+def in_a_thread(work: Callable[[], object]) -> threading.Thread:
+    def run_and_close() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run_and_close, daemon=True)
+    thread.start()
+    return thread

@@ -46,11 +46,17 @@ def test_only_the_worker_can_write_models_and_no_state_folder_is_shared() -> Non
     mounts = {name: each["volumes"] for name, each in OURS.items() if "volumes" in each}
     environments = [each["environment"] for each in OURS.values()]
 
-    assert mounts == {"web": ["models:/data/models:ro"], "worker": ["models:/data/models"]}
+    ledger = "ledger:/data/ledger"
+    assert mounts == {
+        "web": ["models:/data/models:ro", ledger],
+        "worker": ["models:/data/models"],
+        "consumer": [ledger],
+    }
     assert all(each == ENVIRONMENT for each in environments)
     # A volume of each container's own: no other is mounted there, and the image declares one.
     assert (ENVIRONMENT["STATE_DIR"], ENVIRONMENT["MODEL_DIR"]) == ("/data", "/data/models")
     image = (ROOT / "Dockerfile").read_text()
     assert "VOLUME /data\n" in image
     # A new volume takes its owner from the image's folder, which must be there for that.
-    assert "mkdir -p /data/models && chown -R musicrec /data\n" in image
+    assert "mkdir -p /data/models /data/ledger && chown -R musicrec /data\n" in image
+    assert ENVIRONMENT["FORGOTTEN_LEDGER"] == "/data/ledger/forgotten.jsonl"

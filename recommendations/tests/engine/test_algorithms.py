@@ -89,3 +89,14 @@ def test_a_name_that_is_planned_and_one_that_is_not_are_told_apart() -> None:
         algorithms.fit(Recipe("blend", {}), WORLD)
     with pytest.raises(algorithms.UnknownAlgorithm, match="no algorithm 'best'"):
         algorithms.load("best", {}, {})
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_a_stored_model_has_a_row_for_no_user(algorithm: str) -> None:
+    # So that whoever is forgotten need not be looked for in models. More users than any array of
+    # so few songs has numbers: 13 songs make 169 pairs.
+    world = listeners_with_taste(users=997, songs=13)
+
+    model = algorithms.fit(Recipe(algorithm, SMALL.get(algorithm, {})), world)
+
+    assert {name: array.shape for name, array in model.arrays().items() if array.size >= 997} == {}
