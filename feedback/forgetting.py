@@ -24,6 +24,7 @@ from recommendations import forgotten, forgotten_ledger
 from recommendations.forgotten_ledger import Entry
 from recommendations.models import Listener
 from recommendations.profiles import keep_writers_out
+from recommendations.write_turns import write_turn
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def forget(user_id: str) -> Receipt:
     Raises LedgerUnwritable, and OperationalError when the database is locked, full or away;
     nothing has happened then, but see forgotten_ledger.
     """
-    with transaction.atomic():
+    with write_turn(), transaction.atomic():
         # Before the locks: it reads all sessions, and no like need wait for that.
         parted = listener_sessions.part(user_id.__eq__)
         keep_writers_out()
@@ -102,7 +103,7 @@ def obey_ledger_at_start() -> None:
 def _finish() -> Counter[str]:
     """Delete what a restored database holds again of users who were forgotten."""
     counts = Counter[str]()
-    with transaction.atomic():
+    with write_turn(), transaction.atomic():
         keep_writers_out()
         # For its lock: what is being accepted is either seen here or comes after.
         issue_barrier()

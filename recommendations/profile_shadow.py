@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from recommendations.models import BaseWord
 from recommendations.one_moment import one_moment
-from recommendations.profiles import Judgement, as_rows, raise_revisions, standing
+from recommendations.profiles import Judgement, as_rows, let_writers_in, raise_revisions, standing
 from recommendations.word_tables import BASE, SHADOW, copy, upsert
 
 # A chunk holds SQLite's one write lock for 10 to 20 ms; between two of them others have their turn.
@@ -83,6 +83,8 @@ def fill_from_base() -> int:
     copied = 0
     for first in range(ends["first"] or 1, (ends["last"] or 0) + 1, CHUNK_IDS):
         with transaction.atomic():
+            # Whoever is forgotten just now must not come in behind the deletion.
+            let_writers_in()
             copied += copy(BASE, SHADOW, "id BETWEEN %s AND %s", [first, first + CHUNK_IDS - 1])
         time.sleep(BREATH_SECONDS)
     return copied

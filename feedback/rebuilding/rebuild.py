@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from feedback import unsaid
 from feedback.events import Event, Record, parse
+from feedback.forgetting import obey_ledger
 from feedback.letters import put_aside, raw_digest
 from feedback.rebuilding.history import History, HistoryChanged, open_histories
 from recommendations import profile_shadow as shadow
@@ -67,9 +68,11 @@ class Rebuilt:
 def rebuild(*, progress: Progress = lambda _what, _count: None) -> Rebuilt:
     """Make user_profile anew while everything runs.
 
-    Raises LeaseTaken where another does so, HistoryMissing, LogUnavailable or RebuildGaveUp.
-    However it ends, each listener's profile is whole: as it was, or rebuilt.
+    Raises LeaseTaken where another does so, HistoryMissing, LogUnavailable, RebuildGaveUp or
+    LedgerUnreadable. However it ends, each listener's profile is whole: as it was, or rebuilt.
     """
+    # The base of a restored backup may hold users who were forgotten since.
+    obey_ledger()
     return _at_last(shadow.replace, progress)
 
 

@@ -23,6 +23,7 @@ from feedback.models import (
     OutboxSequence,
 )
 from feedback.outbox import Accepted
+from feedback.rebuilding.rebuild import rebuild
 from feedback.tests.paths import EmbeddedPath, KafkaPath, Path, profile, say
 from recommendations import forgotten, forgotten_ledger
 from recommendations.models import (
@@ -33,6 +34,8 @@ from recommendations.models import (
     ShadowWord,
     Song,
 )
+from recommendations.profile_base import merge_from_files
+from recommendations.profiles import Judgement
 from recommendations.training import snapshot
 
 pytestmark = pytest.mark.django_db
@@ -213,6 +216,30 @@ def test_loading_the_file_again_brings_nothing_back(songs: None, tmp_path: File)
     call_command("loadcsv", "--interactions", str(file), verbosity=0)
 
     assert places_that_name(ANN) == []
+
+
+def test_a_rebuild_brings_nothing_back(path: Path) -> None:
+    leave_traces(path)
+    merge_from_files([Judgement(ANN, "c", 1, 5, uuid.uuid4().hex)])
+    forget(ANN)
+
+    rebuild()
+
+    assert places_that_name(ANN) == []
+    assert profile("bob") == {"a": 1, "b": -1}
+
+
+def test_a_rebuild_of_a_restored_backup_forgets_first(path: Path) -> None:
+    leave_traces(path)
+    merge_from_files([Judgement(ANN, "c", 1, 5, uuid.uuid4().hex)])
+    backup = Backup()
+    forget(ANN)
+    backup.restore()
+
+    rebuild()
+
+    assert places_that_name(ANN) == []
+    assert profile("bob") == {"a": 1, "b": -1}
 
 
 def test_a_like_after_the_forgetting_counts_and_forgetting_again_ends_it(path: Path) -> None:

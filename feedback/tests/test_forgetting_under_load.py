@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from feedback import outbox
+from feedback import outbox_rows
 from feedback.forgetting import forget
 from feedback.models import OutboxEvent
 from feedback.outbox import Accepted
-from feedback.pairs import known_songs
+from feedback.outbox_rows import look_up
 from feedback.tests.paths import profile, say
 from feedback.tests.processes import Running, run, wait_for
 from feedback.tests.test_forgetting import ANN, places_that_name
@@ -20,7 +20,7 @@ from recommendations.models import Song
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FORGETTINGS = 4
+FORGETTINGS = 3
 # Two writers without a pause leave a consumer on SQLite no turn at all.
 PAUSE_SECONDS = 0.004
 
@@ -86,8 +86,8 @@ def test_whoever_is_forgotten_amid_a_stream_of_likes_leaves_nothing(
         for _ in range(FORGETTINGS):
             # In the midst of it: some of hers are due, some are in the profile.
             heard = len(voices[0].said)
-            wait_for(lambda: len(voices[0].said) > heard + 20, 30, "more likes")  # noqa: B023
-            wait_for(lambda: profile(ANN) or not voices[0].is_alive(), 30, "an effect")
+            wait_for(lambda: len(voices[0].said) > heard + 20, 60, "more likes")  # noqa: B023
+            wait_for(lambda: profile(ANN) or not voices[0].is_alive(), 60, "an effect")
             barriers.append(forget(ANN).barrier)
         for voice in voices:
             voice.end()
@@ -109,12 +109,12 @@ def test_a_like_that_is_being_accepted_lies_before_the_forgetting_and_is_deleted
     Song.objects.create(song_id="a", title="a")
     inside, go_on = threading.Event(), threading.Event()
 
-    def slowly(song_ids: Any) -> set[str]:
+    def slowly(pairs: Any) -> Any:
         inside.set()
         assert go_on.wait(20)
-        return known_songs(song_ids)
+        return look_up(pairs)
 
-    monkeypatch.setattr(outbox, "known_songs", slowly)
+    monkeypatch.setattr(outbox_rows, "look_up", slowly)
     accepting = in_a_thread(lambda: say(ANN, "a"))
     assert inside.wait(20)
     forgetting = in_a_thread(lambda: forget(ANN))

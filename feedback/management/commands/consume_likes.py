@@ -91,7 +91,13 @@ def _rebuild(*, dry_run: bool, as_json: bool) -> str:
         with tqdm(desc="reading", unit=" records", disable=None, delay=1, leave=False) as bar:
             progress = _shown_by(bar)
             rebuilt = (differences if dry_run else rebuild)(progress=progress)
-    except (HistoryMissing, LeaseTaken, LogUnavailable, RebuildGaveUp) as error:
+    except (
+        HistoryMissing,
+        LeaseTaken,
+        LedgerUnreadable,
+        LogUnavailable,
+        RebuildGaveUp,
+    ) as error:
         raise CommandError(f"not rebuilt: {error}") from error
     if as_json:
         return orjson.dumps(asdict(rebuilt) | {"dry_run": dry_run}).decode()
