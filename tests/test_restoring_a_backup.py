@@ -85,7 +85,7 @@ def test_another_machine_takes_the_ledger_from_a_file(here: Installation, tmp_pa
     assert listeners(here) == [ANN, "bob"]
     text = here.manage("delete_user", "--from-ledger", str(elsewhere))
 
-    assert "listener 1, user_profile 2" in text
+    assert "listener 1, profile_base 2, user_profile 2" in text
     assert listeners(here) == ["bob"]
 
 

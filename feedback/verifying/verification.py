@@ -39,6 +39,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     letter_checks.open_letters_wait,
     forgotten_checks.forgotten_are_gone,
     forgotten_checks.markers_can_be_used,
+    forgotten_checks.ledger_is_obeyed,
 )
 
 
