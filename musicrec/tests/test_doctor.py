@@ -47,6 +47,7 @@ def test_an_empty_installation_is_not_broken_and_is_told_what_comes_next() -> No
     assert code == 0, text
     assert "-> manage.py loadcsv" in text
     assert "-> manage.py consume_likes" in text
+    assert "manage.py verify_likes" in text.splitlines()[-1]
     found = states()
     assert found["database"] == found["migrations"] == found["durability"] == "ok"
     assert found["model"] == found["catalogue"] == "degraded"

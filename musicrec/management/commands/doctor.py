@@ -50,6 +50,8 @@ class Command(BaseCommand):
         broken = any(found.state == "broken" for found in findings)
         if json:
             self.stdout.write(_as_json(findings, broken=broken))
+        else:
+            self.stdout.write("Whether every like had its effect: manage.py verify_likes")
         if broken:
             sys.exit(1)
 
