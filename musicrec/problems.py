@@ -24,7 +24,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
@@ -33,6 +33,7 @@ from rest_framework.views import set_rollback
 
 from access.throttles import count_refusal
 from musicrec import request_ids
+from recommendations import sealing
 
 CONTENT_TYPE: Final = "application/problem+json"
 BUSY_RETRY_SECONDS: Final = 2
@@ -84,7 +85,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         return _of_api_exception(exceptions.NotFound())
     if isinstance(error, PermissionDenied):
         return _of_api_exception(exceptions.PermissionDenied())
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_refused_by_database(error):
         return busy(error)
     if isinstance(error, RequestDataTooBig):
         return problem(413, "The body is too large.")
@@ -95,9 +96,19 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
     return failed()
 
 
-def busy(error: Exception) -> HttpResponse:
-    """503: the database is locked, full or away. What was asked for has not been done."""
+def is_refused_by_database(error: BaseException | None) -> bool:
+    """Whether the database did not take a request, through no fault of the request or the code."""
+    if isinstance(error, IntegrityError):
+        return sealing.speaks(error)
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def busy(error: BaseException | None) -> HttpResponse:
+    """503: the database is locked, full, away or moved. What was asked for has not been done."""
     log.error("the database did not take the request: %s", error)
+    if error is not None and sealing.speaks(error):
+        detail = f"T{sealing.MESSAGE[1:]}. Nothing was stored."
+        return problem(503, detail, code="database_moved")
     return problem(
         503,
         "The database cannot take this now; nothing was stored. Try again.",
@@ -186,8 +197,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if not is_api(request.path_info):
         response = defaults.server_error(request)
-        if isinstance(error, OperationalError | InterfaceError):
+        if is_refused_by_database(error):
             response.status_code = 503
             response["Retry-After"] = str(BUSY_RETRY_SECONDS)
         return response
-    return busy(error) if isinstance(error, OperationalError | InterfaceError) else failed()
+    return busy(error) if is_refused_by_database(error) else failed()

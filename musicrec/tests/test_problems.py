@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.test import Client
 
-from musicrec.problems import MOST_ERRORS, field_errors, is_api
+from musicrec.problems import MOST_ERRORS, exception_handler, field_errors, is_api
+from recommendations import sealing
 
 
 @pytest.mark.parametrize("route", ["/api/anything", "/api/plain"])
@@ -148,3 +149,25 @@ def test_a_session_that_the_database_cannot_save_is_busy_too(
     monkeypatch.setattr("musicrec.page_middleware.Sessions.process_request", locked)
 
     assert web.get("/page").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [(sealing.MESSAGE, 503), ("UNIQUE constraint failed: song.song_id", 500)]
+)
+def test_a_database_that_was_moved_takes_no_session(
+    web: Client, monkeypatch: pytest.MonkeyPatch, text: str, status: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise IntegrityError(text)
+
+    monkeypatch.setattr("musicrec.page_middleware.Sessions.process_request", refuse)
+
+    assert web.get("/page").status_code == status
+
+
+def test_a_database_that_was_moved_is_a_503_that_says_what_to_do() -> None:
+    answer = exception_handler(IntegrityError(sealing.MESSAGE), {})
+
+    assert answer.status_code == 503
+    assert json.loads(answer.content)["code"] == "database_moved"
+    assert "set DATABASE_URL" in json.loads(answer.content)["detail"]

@@ -22,6 +22,7 @@ from feedback.rebuilding.report import in_words
 from feedback.stopping import stop_on_signals
 from recommendations.forgotten_ledger import LedgerUnreadable
 from recommendations.leases import LeaseTaken
+from recommendations.sealing import DatabaseMoved, told_if_sealed
 
 
 class Command(BaseCommand):
@@ -59,9 +60,9 @@ class Command(BaseCommand):
         if options["rebuild"]:
             return _rebuild(dry_run=options["dry_run"], as_json=json)
         try:
-            with stop_on_signals() as should_stop:
+            with told_if_sealed(), stop_on_signals() as should_stop:
                 tally = _consume(once=once, should_stop=should_stop, accept_poison=accept_poison)
-        except (LogUnavailable, LedgerUnreadable, Poisoned) as error:
+        except (LogUnavailable, LedgerUnreadable, Poisoned, DatabaseMoved) as error:
             raise CommandError(f"{error}") from error
         if json:
             return orjson.dumps(asdict(tally)).decode()
@@ -88,7 +89,10 @@ def _consume(*, once: bool, should_stop: Callable[[], bool], accept_poison: bool
 
 def _rebuild(*, dry_run: bool, as_json: bool) -> str:
     try:
-        with tqdm(desc="reading", unit=" records", disable=None, delay=1, leave=False) as bar:
+        with (
+            told_if_sealed(),
+            tqdm(desc="reading", unit=" records", disable=None, delay=1, leave=False) as bar,
+        ):
             progress = _shown_by(bar)
             rebuilt = (differences if dry_run else rebuild)(progress=progress)
     except (
@@ -97,6 +101,7 @@ def _rebuild(*, dry_run: bool, as_json: bool) -> str:
         LedgerUnreadable,
         LogUnavailable,
         RebuildGaveUp,
+        DatabaseMoved,
     ) as error:
         raise CommandError(f"not rebuilt: {error}") from error
     if as_json:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from feedback.log import LogUnavailable
 from feedback.relay import relay
 from feedback.stopping import stop_on_signals
+from recommendations.sealing import DatabaseMoved, told_if_sealed
 
 
 class Command(BaseCommand):
@@ -32,8 +33,8 @@ class Command(BaseCommand):
                 " Without Kafka consume_likes reads the outbox itself."
             )
         try:
-            with stop_on_signals() as should_stop:
+            with told_if_sealed(), stop_on_signals() as should_stop:
                 sent = relay(once=once, should_stop=should_stop)
-        except LogUnavailable as error:
+        except (LogUnavailable, DatabaseMoved) as error:
             raise CommandError(f"{error}") from error
         return orjson.dumps({"sent": sent}).decode() if json else f"sent {sent}"

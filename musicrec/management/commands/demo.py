@@ -25,6 +25,7 @@ from musicrec.demonstration import (
     wait_until_ready,
 )
 from musicrec.supervision import ChildEnded, Supervisor
+from recommendations import sealing
 
 WATCH_SECONDS = 0.2
 
@@ -44,6 +45,8 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, no_browser: bool, **options: Any) -> None:
         refuse_errors()
+        if sealing.is_sealed():
+            raise CommandError(sealing.MESSAGE)
         began = time.monotonic()
         address = Address(host, port)
         supervisor = Supervisor(Path(settings.STATE_DIR) / "log")

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from tqdm import tqdm
 
-from recommendations import forgotten, forgotten_ledger
+from recommendations import forgotten, forgotten_ledger, sealing
 from recommendations.loading.csv_rows import CsvSource, UnreadableFile, open_csv
 from recommendations.loading.loads import Load, lean_process
 from recommendations.loading.row_errors import ErrorLog, TooManyErrors
@@ -108,6 +108,8 @@ def _check_database() -> None:
         raise CommandError(f"cannot use the database: {error}") from error
     if Song._meta.db_table not in tables:
         raise CommandError("the database has no tables yet: run manage.py migrate")
+    if sealing.is_sealed():
+        raise CommandError(sealing.MESSAGE)
 
 
 def _learn_who_was_forgotten() -> None:
