@@ -10,13 +10,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Longer than SQLite waits for its lock, so that a leader that waits for it speaks first.
-PATIENCE_SECONDS: Final = 25.0
+# So much longer than for a lock in the database: a leader that waits for its turn, and then for the
+# lock, is to speak first.
+MORE_SECONDS: Final = 10.0
 
 
 class _Entry(Generic[T, R]):
@@ -37,7 +39,7 @@ class _Entry(Generic[T, R]):
 
     def wait(self) -> bool:
         """Wait for the call; False when it did not come in time."""
-        return self._called.acquire(timeout=PATIENCE_SECONDS)
+        return self._called.acquire(timeout=settings.LOCK_TIMEOUT_SECONDS + MORE_SECONDS)
 
     def outcome(self) -> R:
         """The result, or the error raised."""

@@ -33,6 +33,8 @@ AT_LEAST: Final = {
     "LISTENER_TOKEN_TTL_SECONDS": 1,
     "PASSWORD_RESET_TIMEOUT": 1,
     "TRUSTED_PROXIES": 0,
+    # 0 would be no wait at all on SQLite, and on Postgres one without end.
+    "LOCK_TIMEOUT_SECONDS": 1,
 }
 
 

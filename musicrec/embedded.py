@@ -22,7 +22,7 @@ def make_state_dir(folder: Path) -> None:
         sys.exit(f"cannot write to the state folder {folder}: set STATE_DIR to another")
 
 
-def sqlite_database(file: Path) -> dict[str, Any]:
+def sqlite_database(file: Path, lock_timeout_seconds: float) -> dict[str, Any]:
     """Settings of a SQLite database that keeps what it acknowledged.
 
     IMMEDIATE: a transaction that begins as a reader and then writes fails with "database is
@@ -36,7 +36,7 @@ def sqlite_database(file: Path) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": lock_timeout_seconds,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
             " PRAGMA cache_size=-32768; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;"
             " PRAGMA secure_delete=ON",

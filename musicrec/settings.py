@@ -21,16 +21,22 @@ make_state_dir(STATE_DIR)
 
 # --- Where data lives -------------------------------------------------------------------------
 DATABASE_URL: str = env.str("DATABASE_URL", "")
+# How long a statement waits for a lock that somebody else holds; after that a request is a 503.
+LOCK_TIMEOUT_SECONDS: float = env.float("LOCK_TIMEOUT_SECONDS", 20.0)
 DATABASES: dict[str, Any] = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=None, conn_health_checks=True)
     if DATABASE_URL
-    else sqlite_database(STATE_DIR / "musicrec.sqlite3")
+    else sqlite_database(STATE_DIR / "musicrec.sqlite3", LOCK_TIMEOUT_SECONDS)
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"] = sqlite_database(Path(DATABASES["default"]["NAME"]))
+    DATABASES["default"] = sqlite_database(Path(DATABASES["default"]["NAME"]), LOCK_TIMEOUT_SECONDS)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # A server that does not answer is an error within seconds, not a request that hangs.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # And so is a lock that is not let go: by itself Postgres waits for ever.
+    DATABASES["default"]["OPTIONS"].setdefault(
+        "options", f"-c lock_timeout={int(LOCK_TIMEOUT_SECONDS * 1_000)}"
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MODEL_DIR = Path(env.str("MODEL_DIR", str(STATE_DIR / "models")))
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 
 LOOK_SECONDS: Final = 0.0003
-# As long as SQLite waits for its own lock, which then says whether there is an error.
-PATIENCE_SECONDS: Final = 20.0
+# Of what SQLite waits for its own lock afterwards, which then says whether there is an error: where
+# a stranger has that lock, whoever has the turn waits for it, and the rest behind them as well.
+PATIENCE_SHARE: Final = 0.25
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def _turn_of(database: str) -> int | None:
         return None
     try:
         turn = _opened(f"{database}-turn")
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + settings.LOCK_TIMEOUT_SECONDS * PATIENCE_SHARE
         _lock(waiting, deadline)
         _lock(turn, deadline)
     except OSError:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from feedback import group_commit
 from feedback.group_commit import GroupCommit, _Entry
@@ -162,9 +163,10 @@ def test_nobody_takes_a_commit_that_was_broken_off_for_done(database: Database) 
 
 
 def test_one_whose_turn_does_not_come_is_withdrawn(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.01)
+    settings.LOCK_TIMEOUT_SECONDS = 0.01
+    monkeypatch.setattr(group_commit, "MORE_SECONDS", 0.0)
     with database.busy() as first:
         late = database.begin("late")
         assert isinstance(late.exception(10), OperationalError)

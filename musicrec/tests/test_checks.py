@@ -36,6 +36,7 @@ def test_the_default_settings_have_nothing_to_be_said_about() -> None:
         ("POISON_SHARE", 1.0, "musicrec.E001"),
         ("POISON_WINDOW", -1, "musicrec.E001"),
         ("TRUSTED_PROXIES", -1, "musicrec.E001"),
+        ("LOCK_TIMEOUT_SECONDS", 0.0, "musicrec.E001"),
         ("LISTENER_TOKEN_TTL_SECONDS", 10**12, "musicrec.E001"),
         ("REQUESTS_PER_MINUTE", {"listener": -1}, "musicrec.E001"),
         ("MODEL_ALGORITHM", "magic", "musicrec.E002"),

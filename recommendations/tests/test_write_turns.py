@@ -100,7 +100,7 @@ def test_the_turn_of_a_process_that_was_killed_is_free() -> None:
 
 
 def test_a_turn_that_never_ends_is_not_waited_for_for_ever(monkeypatch: Any) -> None:
-    monkeypatch.setattr(write_turns, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(write_turns, "PATIENCE_SHARE", 0.001)
     went_on = threading.Event()
 
     def go_on() -> None:

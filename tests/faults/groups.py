@@ -48,6 +48,8 @@ def _seconds_to_catch_up(world: World) -> float:
 def slower_than_the_group_allows(world: World, form: Form) -> Outcome:
     """Lock the database until two consumers in mid-batch are thrown out of their group."""
     outcome = Outcome()
+    # They are to wait in the middle of it, not to give up and begin anew.
+    world.here.environment["LOCK_TIMEOUT_SECONDS"] = str(2 * form.max_poll_seconds)
     world.start_all()
     world.start_consumer()
     _wait_for_members(world, 2)
