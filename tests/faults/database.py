@@ -89,7 +89,9 @@ class Database:
             if self.is_sqlite:
                 connection.execute("BEGIN IMMEDIATE")
             else:
-                connection.execute("LOCK TABLE user_profile, outbox, applied_event")
+                # What the API locks first, then what a consumer does: each waits without holding
+                # what the other of us wants. Reading goes on, as it does on SQLite.
+                connection.execute("LOCK TABLE outbox_sequence, user_profile IN EXCLUSIVE MODE")
             yield
             connection.rollback()
 

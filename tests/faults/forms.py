@@ -27,6 +27,13 @@ class Form:
     restores: int
     session_seconds: float
     max_poll_seconds: float
+    poison: int
+    poison_backlog: int
+    poison_restarts: int
+    full_disk_seconds: float
+    lock_timeout_seconds: float
+    short_lock_seconds: float
+    long_lock_seconds: float
 
     @property
     def settings(self) -> dict[str, str]:
@@ -53,6 +60,13 @@ SHORT: Final = Form(
     restores=1,
     session_seconds=2.0,
     max_poll_seconds=3.0,
+    poison=1_000,
+    poison_backlog=3_000,
+    poison_restarts=1,
+    full_disk_seconds=0.5,
+    lock_timeout_seconds=1.0,
+    short_lock_seconds=0.5,
+    long_lock_seconds=2.0,
 )
 FULL: Final = Form(
     name="full",
@@ -70,6 +84,13 @@ FULL: Final = Form(
     restores=3,
     session_seconds=6.0,
     max_poll_seconds=60.0,
+    poison=10_000,
+    poison_backlog=20_000,
+    poison_restarts=5,
+    full_disk_seconds=20.0,
+    lock_timeout_seconds=20.0,
+    short_lock_seconds=3.0,
+    long_lock_seconds=30.0,
 )
 LONG: Final = replace(FULL, name="long", consumer_kills=500, consumer_events=300_000)
 FORMS: Final = {form.name: form for form in (SHORT, FULL, LONG)}

@@ -2,8 +2,17 @@
 
 from typing import Final
 
-from tests.faults import broker_faults, groups, killed_processes, order_and_repetition, restoring
-from tests.faults.scenario import ALL, GROUPS, THROUGH_KAFKA, Scenario
+from tests.faults import (
+    broker_faults,
+    busy_database,
+    full_disk,
+    groups,
+    killed_processes,
+    order_and_repetition,
+    poison,
+    restoring,
+)
+from tests.faults.scenario import ALL, EMBEDDED, GROUPS, KAFKA, POSTGRES, THROUGH_KAFKA, Scenario
 
 SCENARIOS: Final = (
     Scenario(
@@ -64,6 +73,23 @@ SCENARIOS: Final = (
         order_and_repetition.out_of_order,
     ),
     Scenario(
+        9,
+        "poison of every kind among good events",
+        "a dead letter each, with the reason of its kind; no good event waits for over 1 s",
+        poison.poison_among_good,
+        ALL,
+        in_short=(EMBEDDED, POSTGRES),
+    ),
+    Scenario(
+        10,
+        "everything is poison: the catalogue is gone, then half of it",
+        "the consumer stops with exit code 1 after at most 1,000; a restart does not eat on;"
+        " with the catalogue back all is applied",
+        poison.everything_is_poison,
+        ALL,
+        in_short=(KAFKA,),
+    ),
+    Scenario(
         13,
         "a second consumer joins and leaves",
         "no gap, nothing twice",
@@ -76,6 +102,21 @@ SCENARIOS: Final = (
         "thrown out of the group, the processes live and come back",
         groups.slower_than_the_group_allows,
         GROUPS,
+    ),
+    Scenario(
+        15,
+        "disk full, every process started anew on it",
+        "503 and never a false 2xx, integrity_check ok, goes on by itself when there is room",
+        full_disk.full_disk,
+        in_short=(KAFKA,),
+    ),
+    Scenario(
+        16,
+        "database locked by somebody else, for less than one waits and for longer",
+        "no error; then 503 with Retry-After; the consumer goes on, no dead letter",
+        busy_database.locked,
+        ALL,
+        in_short=(EMBEDDED, POSTGRES),
     ),
     Scenario(
         24,

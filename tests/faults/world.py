@@ -117,6 +117,10 @@ class World:
 
     # --- processes ---------------------------------------------------------------------------
 
+    def leaders(self) -> list[int]:
+        """The processes that run; each has a session of its own, with all that it started."""
+        return [child.process.pid for child in self._alive]
+
     def start_web(self, *flags: str) -> Child:
         """Start the web process, always at the same address, and wait until it answers."""
         where = ("--host", "127.0.0.1", "--port", self.server.address.rpartition(":")[2])
@@ -156,9 +160,13 @@ class World:
 
     def end(self, child: Child) -> Ended:
         """SIGTERM, and wait for its end."""
+        child.process.terminate()
+        return self.await_end(child)
+
+    def await_end(self, child: Child) -> Ended:
+        """Wait until it has ended."""
         self._alive.remove(child)
         started = time.monotonic()
-        child.process.terminate()
         code = child.process.wait(PATIENCE_SECONDS)
         ended = Ended(code, time.monotonic() - started, child.last_words())
         for line in ended.said.splitlines():
@@ -235,6 +243,10 @@ class World:
                 raise AssertionError(
                     f"{child.name} ended with {child.process.returncode}\n{child.last_words()}"
                 )
+
+    def logs(self) -> list[Path]:
+        """What each process has written, also those that have ended."""
+        return sorted((self.here.folder / "log").iterdir())
 
     def settle(
         self, *, forgotten: bool = False, finals: Mapping[Pair, int] | None = None
