@@ -112,6 +112,8 @@ def test_what_was_said_goes_along_once_and_new_words_win(
     new.manage("relay_likes", "--once")
     assert new.manage("consume_likes", "--once") == "applied 1, repeated 0, dead-lettered 0"
     assert likes(web.as_caller(listener), LISTENER)["1"] == "dislike"
+    # It fails where outbox, applied ids, profiles and offsets do not agree.
+    new.manage("verify_likes")
     with psycopg.connect(postgres_url) as there:
         row = there.execute("SELECT count(*), count(DISTINCT seq) FROM outbox").fetchone()
         last = there.execute("SELECT max(seq) = (SELECT last_seq FROM outbox_sequence) FROM outbox")
