@@ -7,18 +7,20 @@ with any of them in another commit a crash in between would lose events or apply
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from feedback import due, unsaid
+from feedback import due, how_long, unsaid
 from feedback.events import Event, Record, Rejection, parse
+from feedback.fields import EPOCH
 from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent
 from feedback.pairs import known_songs, order_keys
 from feedback.reasons import Reason
+from recommendations import profile_base
 from recommendations.profiles import Judgement, let_writers_in, merge_judgements
 from recommendations.write_turns import write_turn
 
@@ -104,17 +106,31 @@ def have_effect(
     gone = unsaid.among(parsed)
     due.drop([(event_id, parsed[at][0].raw) for at in gone for event_id in _ids(*parsed[at])])
     found = _sort_out([each for at, each in enumerate(parsed) if at not in gone], now)
-    merge_judgements(
-        [
-            Judgement(event.user_id, event.song_id, event.value, event.order_key, event.event_id)
-            for event in found.fresh
-        ]
-    )
+    merge_judgements([as_judgement(event) for event in found.fresh])
+    leaving = _leaving_the_log(parsed, now)
+    if leaving:
+        profile_base.keep([as_judgement(e) for e in found.fresh if e.event_id in leaving])
     put_aside = keep(found.letters, now)
     due.mark_applied(found.done, now)
     judge(Outcome(found.fresh, put_aside))
     clamped = sum(event.clamped for event in found.fresh)
     return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
+
+
+def as_judgement(event: Event) -> Judgement:
+    """What an event says, as the profiles take it."""
+    return Judgement(event.user_id, event.song_id, event.value, event.order_key, event.event_id)
+
+
+def _leaving_the_log(parsed: Iterable[tuple[Record, Event | Rejection]], now: datetime) -> set[str]:
+    """The ids of what Kafka may drop before the profiles of today are kept in the base.
+
+    Profiles are kept by the time of applying, and Kafka drops records by their own.
+    """
+    limit_us = (now - how_long.LATE - EPOCH) // timedelta(microseconds=1)
+    return {
+        outcome.event_id for record, outcome in parsed if record.topic and record.time_us < limit_us
+    }
 
 
 def _ids(record: Record, outcome: Event | Rejection) -> tuple[str, str]:

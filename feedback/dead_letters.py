@@ -16,13 +16,14 @@ from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from feedback import unsaid
-from feedback.applying import Tally, contents_of, have_effect, letter
+from feedback.applying import Tally, as_judgement, contents_of, have_effect, letter
 from feedback.events import Event, Record, Rejection, parse
 from feedback.letters import Letter, as_record
 from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter
 from feedback.pairs import known_songs
 from feedback.reasons import Reason
+from recommendations import profile_base
 from recommendations.models import Song
 from recommendations.profiles import let_writers_in
 from recommendations.write_turns import write_turn
@@ -163,11 +164,11 @@ def _settle(
     applied = contents_of(outcome.event_id for _, outcome in parsed)
     songs = known_songs(outcome.song_id for _, outcome in parsed if isinstance(outcome, Event))
     made = {(letter.event_id, letter.record.raw) for letter in new}
-    done = []
+    done: dict[int, Event] = {}
     for row, (record, outcome) in zip(rows, parsed, strict=True):
         if isinstance(outcome, Event) and applied.get(outcome.event_id) == outcome.content:
             # By its content: a letter in conflict has the id of an applied event, and stays.
-            done.append(row.pk)
+            done[row.pk] = outcome
             continue
         if (outcome.event_id, record.raw) in made:
             twins = DeadLetter.objects.filter(event_id=outcome.event_id, digest=row.digest)
@@ -177,6 +178,8 @@ def _settle(
             continue  # there is such a letter already, and it says so
         _say_anew(row, _letter(record, outcome, applied.keys(), songs))
     DeadLetter.objects.filter(id__in=done).update(state=DeadLetter.State.REPLAYED, resolved_at=now)
+    # The log may have dropped what was read so long ago.
+    profile_base.keep([as_judgement(event) for event in done.values()])
 
 
 def _letter(

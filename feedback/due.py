@@ -5,7 +5,7 @@ later with a lower seq, and a reader that remembers "up to here" would never see
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from feedback.clock import record_time_us
 from feedback.events import Record
+from feedback.fields import EPOCH
 from feedback.models import OutboxEvent
 from recommendations.write_turns import write_turn
 
@@ -35,6 +36,14 @@ def with_effect(after_seq: int, limit: int) -> list[Record]:
     return _records(OutboxEvent.objects.filter(applied_at__isnull=False, seq__gt=after_seq), limit)
 
 
+def done_before(moment: datetime, *, after_seq: int, limit: int) -> list[Record]:
+    """Events whose effect is older than a moment, of a seq above that, in order; locked."""
+    # An effect comes after its seq, which is a time: so the newer rows need not be looked at.
+    latest_us = (moment - EPOCH) // timedelta(microseconds=1)
+    done = OutboxEvent.objects.filter(applied_at__lt=moment, seq__gt=after_seq, seq__lte=latest_us)
+    return _records(done.select_for_update(), limit)
+
+
 def first_waiting_seq() -> int:
     """The lowest seq of an event without an effect; where none waits, above the greatest."""
     waiting = OutboxEvent.objects.filter(applied_at=None).order_by("seq")
@@ -48,22 +57,10 @@ def is_to_send(*, up_to: int) -> bool:
 
 
 def unsent(*, at_most: int) -> tuple[int, datetime | None]:
-    """How many events wait to be sent, not counted further than to a limit; since when the oldest.
-
-    SQLite does not know that the index of what is to be sent is the smaller one: by the other it
-    would look through all that was sent and waits for its effect.
-    """
-    hint = "INDEXED BY outbox_to_send" if connection.vendor == "sqlite" else ""
-    waiting = f"FROM outbox {hint} WHERE sent_at IS NULL AND applied_at IS NULL"
-    statement = f"""
-        SELECT (SELECT COUNT(*) FROM (SELECT seq {waiting} LIMIT %s) AS counted),
-               (SELECT MIN(seq) {waiting})
-    """  # noqa: S608 - nothing but our own words goes in
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [at_most])
-        number, seq = cursor.fetchone()
-    oldest = OutboxEvent.objects.filter(seq=seq).values_list("recorded_at", flat=True)
-    return number, oldest.first()
+    """How many events wait to be sent, counted up to a limit only; since when the oldest."""
+    waiting = OutboxEvent.objects.filter(sent_at=None, applied_at=None).order_by("seq")
+    oldest = waiting.values_list("recorded_at", flat=True).first()
+    return waiting.order_by()[:at_most].count(), oldest
 
 
 def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
@@ -107,6 +104,12 @@ def send_again() -> int:
     """Make all without an effect due again, for a broker that has lost its log; return how many."""
     waiting = OutboxEvent.objects.filter(applied_at=None, sent_at__isnull=False)
     return _mark(waiting, sent_at=None)
+
+
+def send_late_ones_again(sent_before: datetime) -> int:
+    """Make due again what was sent before a moment and has no effect yet; return how many."""
+    late = OutboxEvent.objects.filter(applied_at=None, sent_at__lt=sent_before)
+    return _mark(late, sent_at=None) if late.exists() else 0
 
 
 def last_seq() -> int:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from access import listener_sessions
-from feedback import held
+from feedback import held, how_long
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.outbox import issue_barrier
 from recommendations import forgotten, forgotten_ledger
@@ -133,7 +133,4 @@ def _kafka_holds_until(marker: Entry) -> datetime | None:
     """When retention has emptied the topic of what was there, told with a day in hand."""
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         return None
-    # Only here: an installation without Kafka need not wait for its client's import.
-    from feedback.kafka_clients import RETENTION_DAYS, SEGMENT_DAYS
-
-    return marker.forgotten_at + timedelta(days=RETENTION_DAYS + SEGMENT_DAYS + 1)
+    return marker.forgotten_at + how_long.TOPIC + how_long.SEGMENT + timedelta(days=1)

@@ -1,6 +1,7 @@
 """How this project talks to Kafka: bounded waits, quick reconnects, and the topic of likes."""
 
 import logging
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -8,16 +9,11 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from feedback import how_long
 from feedback.members import host_name
 
 # The client logs a traceback for every try at a broker that is away. The loops say it once.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
-
-# Longer than the time between two backups, so that a restored database finds what it lacks.
-RETENTION_DAYS: Final = 30
-# Kafka deletes whole segments, once the last record in them is that old. A segment of its default,
-# a week, would keep its first records so much longer.
-SEGMENT_DAYS: Final = 1
 
 # What a client may raise while a broker is away, hangs or comes back.
 BROKER_ERRORS: Final = (KafkaError, OSError)
@@ -46,8 +42,8 @@ class LikesTopic:
             "num_partitions": settings.LIKES_PARTITIONS,
             "configs": {
                 "cleanup.policy": "delete",
-                "retention.ms": str(RETENTION_DAYS * 86_400_000),
-                "segment.ms": str(SEGMENT_DAYS * 86_400_000),
+                "retention.ms": _milliseconds(how_long.TOPIC),
+                "segment.ms": _milliseconds(how_long.SEGMENT),
             },
         }
         if self.identity() is None:
@@ -82,3 +78,7 @@ class LikesTopic:
     def close(self) -> None:
         """Close the connection."""
         self._admin.close()
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(time // timedelta(milliseconds=1))

@@ -30,10 +30,12 @@ class OutboxEvent(models.Model):
         verbose_name = "outbox event"
         # What is due is asked many times a second, of a table that is nearly all done.
         indexes: ClassVar = [
+            # By sent_at first: with seq alone SQLite may take the next one, and look through all
+            # that was sent and waits for its effect.
             models.Index(
-                fields=["seq"],
+                fields=["sent_at", "seq"],
                 name="outbox_to_send",
-                condition=Q(sent_at__isnull=True, applied_at__isnull=True),
+                condition=Q(applied_at__isnull=True),
             ),
             models.Index(
                 fields=["seq"], name="outbox_to_apply", condition=Q(applied_at__isnull=True)

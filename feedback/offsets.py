@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from feedback import due
 from feedback.log import Fenced
 from feedback.models import ConsumerOffset
+from recommendations import profile_base
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,13 @@ def begin_epoch(lost: Position, *, beginning: int) -> None:
 
     Events of the lost log that had their effect are known by their ids. Those that had none yet
     stand in the outbox and are due for sending again.
+
+    Nobody can read the lost log again to make the profiles anew, so all that they hold is kept in
+    the base, before the new epoch stands. What is applied meanwhile comes from other partitions.
     """
+    if not _rows_at(lost).exists():
+        return
+    profile_base.keep_profiles()
     with transaction.atomic():
         moved = _rows_at(lost).update(epoch=lost.epoch + 1, next_offset=beginning, digest="")
         again = due.send_again() if moved else 0

@@ -9,14 +9,16 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
-from feedback import due
+from feedback import due, presence
 from feedback.clock import now_us, to_ms
 from feedback.complaints import Complaints
 from feedback.database_watch import DatabaseWatch
@@ -36,6 +38,7 @@ MAX_AHEAD_MS: Final = 50 * 60 * 1_000
 MAX_SPREAD_MS: Final = 5 * 60 * 1_000
 POLL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 30.0
 
 
 class RecordTimes:
@@ -135,7 +138,7 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
     ``once`` does not ask for it. Raises LogUnavailable with ``once`` only.
     """
     active, complaints = Relay(), Complaints()
-    turn = _Turn(needed=not once)
+    turn, late = _Turn(needed=not once), _Late()
     end_seq = due.last_seq() if once else None
     sent = 0
     try:
@@ -143,7 +146,7 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
             try:
                 if end_seq is not None and not due.is_to_send(up_to=end_seq):
                     break
-                sent += _one_turn(active, turn, wait=not once)
+                sent += _one_turn(active, turn, late, wait=not once)
                 complaints.over()
             except LogUnavailable as error:
                 if once:
@@ -160,10 +163,11 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
     return sent
 
 
-def _one_turn(active: Relay, turn: "_Turn", *, wait: bool) -> int:
+def _one_turn(active: Relay, turn: "_Turn", late: "_Late", *, wait: bool) -> int:
     if not turn.is_ours():
         time.sleep(RETRY_SECONDS)
         return 0
+    late.look()
     watch = DatabaseWatch()
     watch.mark()
     sent = active.send_due()
@@ -176,6 +180,31 @@ def _oldest() -> str:
     """What is due now, in words, after what the broker did take has been marked."""
     waiting = due.to_send(1)
     return f"likes, the oldest event={uuid.UUID(waiting[0].own_id)}" if waiting else "likes"
+
+
+class _Late:
+    """Sends again what was sent long ago and has had no effect.
+
+    A broker may lose its log before any consumer has read from it; then nobody has a position that
+    shows it. While no consumer runs nothing can have an effect, and sending again would only fill
+    the topic.
+    """
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    def look(self) -> None:
+        """Make late events due, now and then. The mark of sending moves: once a period each."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        if not presence.is_shown():
+            return
+        period = timedelta(seconds=settings.RESEND_AFTER_SECONDS)
+        again = due.send_late_ones_again(timezone.now() - period)
+        if again:
+            logger.warning("%d events had no effect in %s: they are sent again", again, period)
 
 
 class _Turn:

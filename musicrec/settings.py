@@ -48,6 +48,8 @@ KAFKA_BOOTSTRAP_SERVERS: list[str] = env.list("KAFKA_BOOTSTRAP_SERVERS", [])
 LIKES_TOPIC: str = env.str("LIKES_TOPIC", "song_likes")
 LIKES_GROUP: str = env.str("LIKES_GROUP", "musicrec")
 LIKES_PARTITIONS: int = env.int("LIKES_PARTITIONS", 3)
+# What was sent so long ago and has had no effect is sent again.
+RESEND_AFTER_SECONDS: float = env.float("RESEND_AFTER_SECONDS", 3_600.0)
 # Of a member of the group: silent for so long it counts as dead, busy with a batch as stuck.
 LIKES_SESSION_SECONDS: float = env.float("LIKES_SESSION_SECONDS", 6.0)
 LIKES_MAX_POLL_SECONDS: float = env.float("LIKES_MAX_POLL_SECONDS", 60.0)
@@ -82,6 +84,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": RETRAIN_INTERVAL_SECONDS,
         # A worker that was away must not find a queue of trainings to catch up with.
         "options": {"expires": RETRAIN_INTERVAL_SECONDS},
+    },
+    "prune": {"task": "feedback.prune", "schedule": 3_600, "options": {"expires": 3_600}},
+    "keep_old_profiles": {
+        "task": "feedback.keep_old_profiles",
+        "schedule": 86_400,
+        "options": {"expires": 86_400},
     },
 }
 

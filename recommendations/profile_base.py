@@ -4,7 +4,6 @@ profile_base holds the greatest such event of each pair, one row a pair. It may 
 the log has too: they are the same there and have one effect.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -21,10 +20,10 @@ from recommendations.profiles import (
     write_judgements,
 )
 from recommendations.word_tables import BASE, IDS_PER_STATEMENT, PROFILE, chunks, copy, upsert
+from recommendations.write_turns import write_turn
 
-# A chunk holds SQLite's one write lock for 10 to 20 ms; between two of them others have their turn.
+# A chunk holds SQLite's one write lock for 10 to 20 ms.
 CHUNK_ROWS: Final = 5_000
-BREATH_SECONDS: Final = 0.005
 
 
 def merge_from_files(judgements: Sequence[Judgement]) -> Merged:
@@ -61,11 +60,10 @@ def keep_profiles(*, written_before: datetime | None = None) -> int:
         parameters = [connection.ops.adapt_datetimefield_value(written_before)]
     kept = 0
     for first, last in _ranges_of_ids():
-        with transaction.atomic():
+        with write_turn(), transaction.atomic():
             # Writers of the base who lock rows in another order would form a deadlock with us.
             keep_writers_out()
             kept += copy(PROFILE, BASE, where, [first, last, *parameters])
-        time.sleep(BREATH_SECONDS)
     return kept
 
 

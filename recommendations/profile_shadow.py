@@ -5,7 +5,6 @@ written over in the end, some listeners at a time: what is the same keeps its ro
 half a profile, and a like waits for milliseconds.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,10 +18,10 @@ from recommendations.models import BaseWord
 from recommendations.one_moment import one_moment
 from recommendations.profiles import Judgement, as_rows, let_writers_in, raise_revisions, standing
 from recommendations.word_tables import BASE, SHADOW, copy, upsert
+from recommendations.write_turns import write_turn
 
-# A chunk holds SQLite's one write lock for 10 to 20 ms; between two of them others have their turn.
+# A chunk holds SQLite's one write lock for 10 to 20 ms.
 CHUNK_IDS: Final = 5_000
-BREATH_SECONDS: Final = 0.005
 EXAMPLES: Final = 10
 # Their profiles are written over in one transaction, which takes some 30 ms.
 MOST_LISTENERS: Final = 100
@@ -82,11 +81,10 @@ def fill_from_base() -> int:
     ends = BaseWord.objects.aggregate(first=Min("id"), last=Max("id"))
     copied = 0
     for first in range(ends["first"] or 1, (ends["last"] or 0) + 1, CHUNK_IDS):
-        with transaction.atomic():
+        with write_turn(), transaction.atomic():
             # Whoever is forgotten just now must not come in behind the deletion.
             let_writers_in()
             copied += copy(BASE, SHADOW, "id BETWEEN %s AND %s", [first, first + CHUNK_IDS - 1])
-        time.sleep(BREATH_SECONDS)
     return copied
 
 

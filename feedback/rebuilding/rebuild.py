@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from feedback import unsaid
+from feedback.applying import as_judgement
 from feedback.events import Event, Record, parse
 from feedback.forgetting import obey_ledger
 from feedback.letters import put_aside, raw_digest
@@ -26,8 +27,9 @@ from feedback.rebuilding.history import History, HistoryChanged, open_histories
 from recommendations import profile_shadow as shadow
 from recommendations.leases import lease
 from recommendations.profile_shadow import Differences
-from recommendations.profiles import Judgement, keep_writers_out, let_writers_in
+from recommendations.profiles import keep_writers_out, let_writers_in
 from recommendations.word_tables import chunks
+from recommendations.write_turns import write_turn
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,6 @@ LEASE_SECONDS: Final = 30.0
 # How far clocks of machines may lie apart that write the base while it is read.
 CLOCKS_APART: Final = timedelta(minutes=5)
 BATCH_RECORDS: Final = 500
-BREATH_SECONDS: Final = 0.005
 # Epochs begin rarely, and consumers seldom outrun what was looked ahead.
 TRIES: Final = 5
 WHY_LEFT_OUT: Final = ("unreadable", "dead letters", "repeated", "forgotten")
@@ -127,7 +128,6 @@ class _Attempt:
         suspects = sorted(shadow.listeners_that_differ())
         for listener_ids in chunks(suspects, shadow.MOST_LISTENERS):
             self._finish(listener_ids, finish)
-            time.sleep(BREATH_SECONDS)
         self._report.seconds = time.monotonic() - self._began
         return self._report
 
@@ -136,9 +136,8 @@ class _Attempt:
         for history in self._histories:
             for records in history.round():
                 for batch in chunks(records, BATCH_RECORDS):
-                    with transaction.atomic():
+                    with write_turn(), transaction.atomic():
                         self._add(batch)
-                    time.sleep(BREATH_SECONDS)
                 self._progress("log", self._report.records)
 
     def _finish(self, listener_ids: Sequence[int], finish: Finish) -> None:
@@ -152,7 +151,7 @@ class _Attempt:
 
     def _finished(self, listener_ids: Sequence[int], finish: Finish) -> bool:
         """Be alone, read the rest and finish; False if consumers have come too far for that."""
-        with transaction.atomic():
+        with write_turn(), transaction.atomic():
             keep_writers_out()
             alone_since = time.monotonic()
             rests = [history.rest() for history in self._histories]
@@ -187,9 +186,7 @@ class _Attempt:
                 record, event, is_aside=(event.event_id, raw_digest(record.raw)) in aside
             )
         ]
-        shadow.add(
-            [Judgement(e.user_id, e.song_id, e.value, e.order_key, e.event_id) for e in counting]
-        )
+        shadow.add([as_judgement(event) for event in counting])
 
     def _counts(self, record: Record, event: Event, *, is_aside: bool) -> bool:
         """Whether a record has an effect: no dead letter, and the first that places its event.

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from feedback import dead_letters, outbox
+from feedback import dead_letters, how_long, outbox
 from feedback.applying import apply
 from feedback.clock import now_us
 from feedback.due import to_apply
@@ -24,7 +24,7 @@ from feedback.tests.paths import Path, say
 from feedback.tests.test_rebuilding import a_mixed_life
 from feedback.tests.test_rules import HOUR_US, POISON, wire
 from feedback.verifying import verification
-from feedback.verifying.findings import APPLIED_IDS_KEPT, Finding, Look
+from feedback.verifying.findings import Finding, Look
 from feedback.verifying.meanings import MEANINGS, Code, Level
 from feedback.verifying.verification import CHECKS, verify
 from recommendations import forgotten, forgotten_keys, forgotten_ledger, leases
@@ -247,7 +247,6 @@ def leave_the_base_alone() -> None:
 def lose_the_effect_of_a_replay() -> None:
     event_id = DeadLetter.objects.get().event_id
     AppliedEvent.objects.filter(event_id=event_id).delete()
-    base_of("w")
 
 
 def change_the_effect_of_a_replay() -> None:
@@ -457,7 +456,7 @@ def test_an_impossible_value_of_a_profile_is_seen(used: None) -> None:
 
 
 def test_what_is_older_than_the_kept_ids_needs_none(used: None) -> None:
-    long_ago = timezone.now() - APPLIED_IDS_KEPT - HOUR
+    long_ago = timezone.now() - how_long.APPLIED_IDS - HOUR
     AppliedEvent.objects.all().delete()
     assert Code.WORD_WITHOUT_EVENT in found()
 

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from django.db import connection
 
+from feedback import how_long
 from feedback.fields import EPOCH
 from feedback.verifying.meanings import MEANINGS, Code, Level
 
-# How long the ids of applied events are kept, and with them the proof of what was applied.
-APPLIED_IDS_KEPT: Final = timedelta(days=37)
 ROWS_A_READ: Final = 2_000
 
 
@@ -48,7 +47,7 @@ class Look:
     @property
     def ids_kept_since(self) -> datetime:
         """What was applied since then still has its id."""
-        return self.now - APPLIED_IDS_KEPT
+        return self.now - how_long.APPLIED_IDS
 
     def cases(self) -> "Cases":
         """An empty collection."""

@@ -1,0 +1,144 @@
+"""What may go: rows of the outbox, ids that were applied and letters that are settled.
+
+Nothing goes that could still be needed. A row of the outbox goes when its effect has stood for a
+day, and its word stays in the base; ids and settled letters go when no log can bring their
+messages again. The sequence of the outbox and the tombstones of the profiles never go.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from feedback import due, how_long
+from feedback.applying import as_judgement
+from feedback.events import Event, Record, parse
+from feedback.letters import put_aside, raw_digest
+from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
+from recommendations import profile_base
+from recommendations.leases import lease
+from recommendations.profiles import let_writers_in
+from recommendations.write_turns import write_turn
+
+LEASE: Final = "retention"
+LEASE_SECONDS: Final = 30.0
+# A chunk holds SQLite's one write lock for some milliseconds.
+CHUNK_ROWS: Final = 500
+
+
+@dataclass
+class Pruned:
+    """How many rows went, by table.
+
+    untraced: rows of the outbox that are marked as done and whose id stands nowhere. They stay.
+    """
+
+    outbox: int = 0
+    untraced: int = 0
+    applied_event: int = 0
+    dead_letter: int = 0
+
+
+def prune(now: datetime | None = None) -> Pruned:
+    """Delete what may go, in short transactions. Raises LeaseTaken where another does so."""
+    now = now or timezone.now()
+    pruned = Pruned()
+    with lease(LEASE, ttl_seconds=LEASE_SECONDS):
+        _prune_outbox(now - how_long.OUTBOX, pruned)
+        pruned.applied_event = _in_chunks(lambda: _old_ids(now - how_long.APPLIED_IDS))
+        settled = DeadLetter.objects.filter(
+            state__in=(DeadLetter.State.REPLAYED, DeadLetter.State.DISCARDED),
+            resolved_at__lt=now - how_long.SETTLED_LETTERS,
+        )
+        pruned.dead_letter = _in_chunks(lambda: settled)
+    return pruned
+
+
+def keep_old_profiles(now: datetime | None = None) -> int:
+    """Keep in the base what Kafka is about to drop; returns how many rows were new there.
+
+    Without Kafka the outbox is the log, and each of its rows is kept when it goes.
+    """
+    if not settings.KAFKA_BOOTSTRAP_SERVERS:
+        return 0
+    before = (now or timezone.now()) - how_long.PROFILES_UNKEPT
+    return profile_base.keep_profiles(written_before=before)
+
+
+def _prune_outbox(before: datetime, pruned: Pruned) -> None:
+    after_seq = -1
+    while True:
+        with write_turn(), transaction.atomic():
+            # Before the rows are locked: who keeps writers out may be waiting for just these.
+            let_writers_in()
+            records = due.done_before(before, after_seq=after_seq, limit=CHUNK_ROWS)
+            if not records:
+                return
+            after_seq = records[-1].seq or 0
+            traced = _traced(records)
+            _keep_words(traced)
+            OutboxEvent.objects.filter(seq__in=[record.seq for record in traced]).delete()
+        pruned.outbox += len(traced)
+        pruned.untraced += len(records) - len(traced)
+
+
+def _traced(records: Sequence[Record]) -> list[Record]:
+    """Those whose id stands among the applied ones or the dead letters."""
+    ids = [record.own_id for record in records]
+    found = {
+        event_id.hex
+        for table in (AppliedEvent, DeadLetter)
+        for event_id in table._default_manager.filter(event_id__in=ids).values_list(
+            "event_id", flat=True
+        )
+    }
+    return [record for record in records if record.own_id in found]
+
+
+def _keep_words(records: Sequence[Record]) -> None:
+    """Keep in the base what the records say, of those that have had their effect."""
+    events = [(record, parse(record)) for record in records]
+    aside = put_aside([record.own_id for record in records])
+    profile_base.keep(
+        [
+            as_judgement(event)
+            for record, event in events
+            if isinstance(event, Event) and (event.event_id, raw_digest(record.raw)) not in aside
+        ]
+    )
+
+
+def _old_ids(before: datetime) -> QuerySet[Any]:
+    """Applied ids of before a moment, of which no row of the outbox is left.
+
+    SQLite has no index by time, which each like would pay for: rows stand there in the order in
+    which they were made, so the first ones tell. Postgres has one that costs next to nothing.
+    """
+    old = AppliedEvent.objects.filter(applied_at__lt=before)
+    if connection.vendor == "sqlite":
+        old = old.filter(event_id__in=_first_ids())
+    return old.exclude(event_id__in=OutboxEvent.objects.values("event_id"))
+
+
+def _first_ids() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT event_id FROM applied_event ORDER BY rowid LIMIT %s", [CHUNK_ROWS])
+        return [event_id for (event_id,) in cursor.fetchall()]
+
+
+def _in_chunks(rows: Callable[[], QuerySet[Any]]) -> int:
+    """Delete rows a chunk at a time; returns how many."""
+    total = 0
+    while True:
+        with write_turn(), transaction.atomic():
+            chosen = list(rows().values_list("pk", flat=True)[:CHUNK_ROWS])
+            table: type[Model] = rows().model
+            deleted, _ = table._default_manager.filter(pk__in=chosen).delete()
+        total += deleted
+        if len(chosen) < CHUNK_ROWS:
+            return total
