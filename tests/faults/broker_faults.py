@@ -45,7 +45,8 @@ def down_in_use(world: World, form: Form) -> Outcome:
         world.pass_time(form.outage_seconds)
         broker.start()
         address, topic = broker.address, world.topic
-        world.wait(lambda: broker_log.ends(address, topic), "the broker to serve the topic")
+        back = "the broker to serve the topic"
+        world.wait(lambda: broker_log.ends(address, topic), back, every=0.05)
         outcome.note("backlog", world.waiting())
         _drain(world, outcome, form.slack)
     _only_accepted(outcome, load)

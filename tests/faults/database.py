@@ -82,6 +82,19 @@ class Database:
         assert where is not None
         subprocess.run([where / name, *arguments], check=True)
 
+    def is_written(self) -> bool:
+        """Whether somebody is in the middle of a transaction that writes."""
+        if not self.is_sqlite:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            found = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {others} AND backend_xid > '0'"  # noqa: S608
+            return self.number(found) > 0
+        with closing(sqlite3.connect(self.file, timeout=0)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold what every writer of likes needs, so that all of them wait."""

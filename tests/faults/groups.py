@@ -61,7 +61,8 @@ def slower_than_the_group_allows(world: World, form: Form) -> Outcome:
         assert world.broker is not None
         address, group = world.broker.address, world.group
         patience = form.max_poll_seconds + form.session_seconds + 30
-        world.wait(lambda: broker_log.is_empty(address, group), "both to be thrown out", patience)
+        out = "both to be thrown out"
+        world.wait(lambda: broker_log.is_empty(address, group), out, patience, every=0.1)
         outcome.note("locked for", time.monotonic() - started, "s")
     outcome.take(world.settle())
     return outcome
@@ -70,4 +71,4 @@ def slower_than_the_group_allows(world: World, form: Form) -> Outcome:
 def _wait_for_members(world: World, count: int) -> None:
     assert world.broker is not None
     address, group = world.broker.address, world.group
-    world.wait(lambda: broker_log.members(address, group) == count, f"{count} members")
+    world.wait(lambda: broker_log.members(address, group) == count, f"{count} members", every=0.1)

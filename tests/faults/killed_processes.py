@@ -26,15 +26,19 @@ def consumer_in_mid_batch(world: World, form: Form) -> Outcome:
     world.say(max(share, IN_HAND))
     consumer = world.start_consumer()
     resumed: list[float] = []
+    hit = 0
     for _ in range(form.consumer_kills):
         _refill(world, share)
         world.wait(_growth(world, dice.randrange(1, share)), "the consumer to make progress")
         time.sleep(dice.uniform(0, UP_TO_A_BATCH_SECONDS))
+        hit += world.database.is_written()
         world.kill(consumer)
         grown = _growth(world, 1)
         consumer = world.start_consumer()
         resumed.append(world.wait(grown, "a new consumer to go on"))
     outcome.note("kills", form.consumer_kills)
+    outcome.note("in a transaction", hit)
+    outcome.require(hit > 0, "no consumer was hit in a transaction")
     outcome.take(world.settle())
     limit = 3.0 if world.broker is None else form.session_seconds + 6.0
     outcome.at_most("resumed within", max(resumed), limit * form.slack)
@@ -42,14 +46,14 @@ def consumer_in_mid_batch(world: World, form: Form) -> Outcome:
 
 
 def api_in_mid_request(world: World, form: Form) -> Outcome:
-    """Kill the web process while clients like, in turns with all and with one of its workers."""
+    """Kill the web process while clients like, in turns as a whole and its worker alone."""
     outcome, dice = Outcome(), random.Random(world.seed)
     web = world.start_all()["web"]
     with world.load() as load:
-        for _ in range(form.api_kills):
+        for number in range(form.api_kills):
             answered = len(load.answers) + dice.randrange(20, 80)
             world.wait(lambda: len(load.answers) >= answered, "answers")  # noqa: B023
-            world.kill(web)
+            (world.kill, world.kill_worker)[number % 2](web)
             web = world.start_web()
     outcome.note("kills", form.api_kills)
     outcome.note("sent again", load.repeated)

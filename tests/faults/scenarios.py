@@ -27,6 +27,7 @@ SCENARIOS: Final = (
         "API killed (kill -9) in mid-request",
         "every 2xx has its effect once, an unanswered request at most once",
         killed_processes.api_in_mid_request,
+        in_short=(EMBEDDED,),
     ),
     Scenario(
         3,
@@ -65,12 +66,14 @@ SCENARIOS: Final = (
         "the same event 2 times, 100 times, twice in a batch",
         "one row, one effect",
         order_and_repetition.the_same_event_again,
+        in_short=(KAFKA,),
     ),
     Scenario(
         8,
         "like, dislike and unlike out of order, from outbox, other producers and files",
         "the greatest (order key, event id) wins in all permutations",
         order_and_repetition.out_of_order,
+        in_short=(KAFKA,),
     ),
     Scenario(
         9,
@@ -95,6 +98,7 @@ SCENARIOS: Final = (
         "no gap, nothing twice",
         groups.joins_and_leaves,
         GROUPS,
+        in_short=(POSTGRES,),
     ),
     Scenario(
         14,
@@ -130,5 +134,6 @@ SCENARIOS: Final = (
         "SIGTERM under load, to each process",
         "ends in 10 s with exit code 0, nothing lost",
         killed_processes.asked_to_end_under_load,
+        in_short=(KAFKA,),
     ),
 )

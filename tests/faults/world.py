@@ -158,6 +158,14 @@ class World:
         os.killpg(child.process.pid, signal.SIGKILL)
         child.process.wait()
 
+    def kill_worker(self, web: Child) -> None:
+        """kill -9 to the worker of a web process alone, and see the process end with it."""
+        self._alive.remove(web)
+        pid = web.process.pid
+        for worker in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(worker), signal.SIGKILL)
+        web.process.wait(PATIENCE_SECONDS)
+
     def end(self, child: Child) -> Ended:
         """SIGTERM, and wait for its end."""
         child.process.terminate()
@@ -218,9 +226,17 @@ class World:
         """How many rows of the outbox have had none."""
         return self.database.number("SELECT COUNT(*) FROM outbox WHERE applied_at IS NULL")
 
-    def wait(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> float:
+    def wait(
+        self,
+        holds: Callable[[], Any],
+        what: str,
+        seconds: float = PATIENCE_SECONDS,
+        *,
+        every: float = POLL_SECONDS,
+    ) -> float:
         """Poll until it holds, and return the seconds that took.
 
+        every: seconds between two polls; a question to the broker opens a connection each time.
         Fails when it does not in time, or when a process has ended that nobody killed.
         """
         started = time.monotonic()
@@ -228,7 +244,7 @@ class World:
             self.check_alive()
             if time.monotonic() - started > seconds:
                 raise AssertionError(f"waited {seconds} s for {what}\n{self._last_words()}")
-            time.sleep(POLL_SECONDS)
+            time.sleep(every)
         return time.monotonic() - started
 
     def pass_time(self, seconds: float) -> None:
@@ -261,7 +277,7 @@ class World:
         log = None
         if self.broker is not None and not forgotten:
             log = broker_log.records(self.broker.address, self.topic)
-            self.wait(self._read_to_the_end, "the consumers to reach the log's end")
+            self.wait(self._read_to_the_end, "the consumers to reach the end", every=0.1)
         self._end_in_order(list(self._alive))
         return judge(self.journal, self.database, log=log, counted=self.counted, finals=finals)
 
