@@ -56,18 +56,21 @@ def producer(address: str) -> Any:
 def members(address: str, group: str) -> int:
     """How many members the group has, 0 while it is not settled."""
     found = _group(address, group)
-    return len(found["members"]) if found["group_state"] == "Stable" else 0
+    return len(found["members"]) if found.get("group_state") == "Stable" else 0
 
 
 def is_empty(address: str, group: str) -> bool:
     """Whether all members have left, or were thrown out."""
-    return bool(_group(address, group)["group_state"] == "Empty")
+    return bool(_group(address, group).get("group_state") == "Empty")
 
 
-def _group(address: str, group: str) -> Any:
+def _group(address: str, group: str) -> dict[str, Any]:
+    """The group as the broker describes it; nothing while it has no coordinator for it."""
     admin = KafkaAdminClient(bootstrap_servers=[address])
     try:
-        return admin.describe_groups([group])[group]
+        return dict(admin.describe_groups([group])[group])
+    except AWAY:
+        return {}
     finally:
         admin.close()
 
