@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from kafka import KafkaProducer
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import InvalidRecordError, InvalidTimestampError, KafkaTimeoutError
 
 from feedback import due, presence
 from feedback.clock import now_us, to_ms
@@ -36,25 +36,38 @@ FLUSH_SECONDS: Final = 10.0
 # A broker refuses times more than an hour ahead of its clock, and its clock may be another.
 MAX_AHEAD_MS: Final = 50 * 60 * 1_000
 MAX_SPREAD_MS: Final = 5 * 60 * 1_000
+# What brokers call that, younger ones and older ones.
+REFUSED_TIMES: Final = (InvalidRecordError, InvalidTimestampError)
+# For so long after it the broker is not asked again; its clock goes on meanwhile.
+NEAR_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 30.0
 
 
 class RecordTimes:
-    """The time that each record is given on the broker: its own, as far as the broker takes it."""
+    """The time that each record is given on the broker: its own, as far as the broker takes it.
+
+    Whether it does is seen by trying. Going by our own clock, one that is an hour behind would set
+    back every record, and what was said last would lose against what the broker has already.
+    """
 
     def __init__(self) -> None:
         self._last_ms = 0
+        self._near_until = 0.0
+
+    def refused(self) -> None:
+        """The broker has refused one: bring them near."""
+        self._near_until = time.monotonic() + NEAR_SECONDS
 
     def timestamp_ms(self, time_us: int) -> int:
         """Milliseconds since 1970.
 
-        A record of a clock that was set back far is brought near; each such a little later than
-        the one before, so that what was said in an order keeps it.
+        After a refusal a record far ahead is brought near; each such a little later than the one
+        before, so that what was said in an order keeps it.
         """
         own_ms, latest_ms = to_ms(time_us), to_ms(now_us()) + MAX_AHEAD_MS
-        if own_ms <= latest_ms:
+        if own_ms <= latest_ms or time.monotonic() >= self._near_until:
             return own_ms
         self._last_ms = min(max(latest_ms, self._last_ms + 1), latest_ms + MAX_SPREAD_MS, own_ms)
         return self._last_ms
@@ -79,7 +92,7 @@ class Relay:
         if not records:
             return 0
         try:
-            return self._publish(records)
+            return self._publish_in_time(records)
         except BROKER_ERRORS as error:
             self.close()
             raise LogUnavailable(f"Kafka does not take {_oldest()} ({error})") from error
@@ -93,6 +106,15 @@ class Relay:
             producer.close(timeout=0)
         except BROKER_ERRORS as error:
             logger.debug("closing a broken connection: %s", error)
+
+    def _publish_in_time(self, records: Sequence[Record]) -> int:
+        try:
+            return self._publish(records)
+        except REFUSED_TIMES:
+            self._times.refused()
+            # A new producer: the old one may still hold others of the refused.
+            self.close()
+            return self._publish(due.to_send(BATCH_SIZE))
 
     def _publish(self, records: Sequence[Record]) -> int:
         producer = self._connected()

@@ -11,6 +11,7 @@ from django.db import transaction
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 import feedback.relay
+from feedback import outbox
 from feedback.applying import apply
 from feedback.clock import now_us, record_time_us
 from feedback.consuming import consume
@@ -250,11 +251,28 @@ def test_times_too_far_ahead_for_a_broker_are_brought_near_in_their_order(
     now_ms = 1_782_907_200_000
     monkeypatch.setattr(feedback.relay, "now_us", lambda: now_ms * 1_000)
     times, near_ms = RecordTimes(), now_ms + MAX_AHEAD_MS
-
-    assert times.timestamp_ms(near_ms * 1_000 - 1) == near_ms
     far_us = (near_ms + 3_600_000) * 1_000
+
+    assert times.timestamp_ms(far_us) == near_ms + 3_600_000
+    times.refused()
+    assert times.timestamp_ms(near_ms * 1_000 - 1) == near_ms
     assert [times.timestamp_ms(far_us + n) - near_ms for n in range(3)] == [0, 1, 2]
     assert times.timestamp_ms(now_ms * 1_000) == now_ms
+
+
+def test_a_broker_that_refuses_times_far_ahead_is_given_nearer_ones(
+    path: KafkaPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As after a clock that was two hours ahead for a while.
+    monkeypatch.setattr(outbox, "now_us", lambda: now_us() + 7_200_000_000)
+    for number in range(20):
+        for action in ("like", "dislike"):
+            say(f"u{number}", "a", action)
+
+    tally = path.drain()
+
+    assert (tally.applied, tally.clamped) == (40, 40)
+    assert Interaction.objects.filter(value=-1).count() == 20
 
 
 def test_kafka_is_told_how_far_the_group_has_read(path: KafkaPath, admin: Any) -> None:

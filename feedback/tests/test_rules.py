@@ -236,6 +236,21 @@ def test_what_is_said_while_the_clock_is_days_behind_keeps_its_order(
     assert Interaction.objects.filter(song_id="a", value=-1).count() == 20
 
 
+def test_clocks_that_are_set_back_days_do_not_make_new_words_lose(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("u", "a")
+    path.drain()
+    for module in (outbox, relay):
+        monkeypatch.setattr(module, "now_us", lambda: now_us() - 48 * HOUR_US)
+    say("u", "a", "dislike")
+
+    tally = path.drain()
+
+    assert tally.clamped == 0
+    assert profile("u") == {"a": -1}
+
+
 def test_what_happened_offline_does_not_beat_what_was_said_since(path: Path) -> None:
     said_offline_at = now_us() - HOUR_US
     say("u", "a", "dislike")
