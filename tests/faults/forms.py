@@ -30,6 +30,8 @@ class Form:
     poison: int
     poison_backlog: int
     poison_restarts: int
+    clock_pairs: int
+    clock_rounds: int
     full_disk_seconds: float
     lock_timeout_seconds: float
     short_lock_seconds: float
@@ -63,6 +65,8 @@ SHORT: Final = Form(
     poison=1_000,
     poison_backlog=3_000,
     poison_restarts=1,
+    clock_pairs=200,
+    clock_rounds=1,
     full_disk_seconds=0.5,
     lock_timeout_seconds=1.0,
     short_lock_seconds=0.5,
@@ -87,6 +91,8 @@ FULL: Final = Form(
     poison=10_000,
     poison_backlog=20_000,
     poison_restarts=5,
+    clock_pairs=1_000,
+    clock_rounds=10,
     full_disk_seconds=20.0,
     lock_timeout_seconds=20.0,
     short_lock_seconds=3.0,

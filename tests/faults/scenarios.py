@@ -5,6 +5,7 @@ from typing import Final
 from tests.faults import (
     broker_faults,
     busy_database,
+    clocks,
     full_disk,
     groups,
     killed_processes,
@@ -91,6 +92,13 @@ SCENARIOS: Final = (
         poison.everything_is_poison,
         ALL,
         in_short=(KAFKA,),
+    ),
+    Scenario(
+        12,
+        "clocks an hour wrong, set forward and back; words dated ahead",
+        "newer words win; over 5 minutes ahead is set back to that and counted",
+        clocks.wrong_clocks,
+        ALL,
     ),
     Scenario(
         13,
