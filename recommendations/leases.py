@@ -63,6 +63,18 @@ class Hold:
         self._safe_until = asked_at + self.ttl_seconds if ours else 0.0
         return ours
 
+    def renew(self) -> bool:
+        """Renew the lease if nobody else had it since it was taken; say whether that is so.
+
+        In a transaction it holds until the commit: whoever takes the lease waits for that.
+        """
+        asked_at = time.monotonic()
+        expiry = Now() + timedelta(seconds=self.ttl_seconds)
+        rows = Lease.objects.filter(name=self.name, holder=self.holder)
+        ours = bool(rows.update(expires_at=expiry))
+        self._safe_until = asked_at + self.ttl_seconds if ours else 0.0
+        return ours
+
     def release(self) -> None:
         """Give the lease back at once, so that the next one need not wait for its expiry."""
         self._safe_until = 0.0
@@ -161,7 +173,8 @@ def _keep_renewing(hold: Hold, done: threading.Event) -> None:
     try:
         while not done.wait(hold.ttl_seconds / RENEWALS_PER_TTL):
             try:
-                if not hold.take():
+                # Not taken again once another had it: what it guards may be half the other's work.
+                if not hold.renew():
                     logger.warning("lost the lease %s: it expired and another took it", hold.name)
                     return
             except DatabaseError as error:

@@ -14,10 +14,10 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from recommendations.models import BaseWord
+from recommendations.models import BaseWord, Interaction
 from recommendations.one_moment import one_moment
 from recommendations.profiles import Judgement, as_rows, let_writers_in, raise_revisions, standing
-from recommendations.word_tables import BASE, SHADOW, copy, upsert
+from recommendations.word_tables import BASE, SHADOW, chunks, copy, insert, upsert
 from recommendations.write_turns import write_turn
 
 # A chunk holds SQLite's one write lock for 10 to 20 ms.
@@ -104,6 +104,31 @@ def add(judgements: Sequence[Judgement]) -> None:
         pass
 
 
+def believe_live(written_before: datetime) -> int:
+    """Take from the live profiles what was written before a moment and what the shadow lacks.
+
+    For a log that was cut there: nothing else says these words any more. What stands in the shadow
+    as well is taken from there, so that damage to it is still seen. Returns how many rows.
+    """
+    moment = connection.ops.adapt_datetimefield_value(written_before)
+    rows = f"""
+        SELECT live.listener_id, live.song_id, live.value, live.order_key, live.event_id,
+            live.updated_at
+        FROM user_profile live LEFT JOIN profile_shadow shadow ON {_SAME_PAIR}
+        WHERE live.id BETWEEN %s AND %s AND live.updated_at < %s AND (
+            shadow.id IS NULL
+            OR (live.order_key, live.event_id) > (shadow.order_key, shadow.event_id)
+        )
+    """  # noqa: S608 - nothing but placeholders goes in
+    believed = 0
+    ends = Interaction.objects.aggregate(first=Min("id"), last=Max("id"))
+    for first in range(ends["first"] or 1, (ends["last"] or 0) + 1, CHUNK_IDS):
+        with write_turn(), transaction.atomic():
+            let_writers_in()
+            believed += insert(SHADOW, rows, [first, first + CHUNK_IDS - 1, moment])
+    return believed
+
+
 def listeners_that_differ() -> set[int]:
     """The row ids of all listeners whose live profile is not the shadow's, as of one moment."""
     with one_moment() as cursor:
@@ -140,6 +165,10 @@ def replace(listener_ids: Sequence[int]) -> Differences:
         changed = {row[0] for row in cursor.fetchall()}
         cursor.execute(_write_over(len(listener_ids)), [now, *listener_ids])
         changed |= {row[0] for row in cursor.fetchall()}
+    # What stands in a profile since now must not be looked for in the log, which may be about to
+    # drop what says so: the base is given the profiles by their age.
+    for ids in chunks(sorted(changed), MOST_LISTENERS):
+        copy(SHADOW, BASE, f"listener_id IN ({_marks(len(ids))})", ids)
     raise_revisions(changed)
     return found
 

@@ -47,6 +47,14 @@ def copy(source: str, into: str, where: str, parameters: Sequence[Any] = ()) -> 
     """
     # Not in order of the pair: they were written nearly so, and sorting costs a third more.
     rows = f"SELECT {_COLUMNS} FROM {source} WHERE {where} ORDER BY id"  # noqa: S608
+    return insert(into, rows, parameters)
+
+
+def insert(into: str, rows: str, parameters: Sequence[Any]) -> int:
+    """Write the rows that a SELECT gives, with a WHERE of its own, where they win.
+
+    Returns how many were written.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_insert(into, rows), list(parameters))
         return max(int(cursor.rowcount), 0)

@@ -5,6 +5,7 @@ the consumers that go on beside it. What waits for its effect is never handed ou
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final, Protocol
 
 from django.conf import settings
@@ -24,7 +25,14 @@ class HistoryMissing(Exception):
 
 
 class History(Protocol):
-    """A log as a rebuild reads it."""
+    """A log as a rebuild reads it.
+
+    cut_at: the log may lack what had its effect before that moment; None where it lacks nothing.
+    """
+
+    @property
+    def cut_at(self) -> datetime | None:
+        """See above."""
 
     def round(self) -> Iterator[Sequence[Record]]:
         """All that had its effect and was not handed out yet; may wait for a broker."""
@@ -60,6 +68,9 @@ def open_histories() -> list[History]:
 
 class OutboxHistory:
     """The rows of the outbox that have had their effect, by seq."""
+
+    # A row that leaves the outbox is kept in the base by the same transaction.
+    cut_at: datetime | None = None
 
     def __init__(self) -> None:
         self._from_seq = 0

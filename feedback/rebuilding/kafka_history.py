@@ -5,11 +5,15 @@ Not as a member of their group: it takes no partition from them and commits noth
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils import timezone
 from kafka import KafkaConsumer, TopicPartition
 
+from feedback import how_long
+from feedback.clock import as_datetime
 from feedback.events import Record
 from feedback.kafka_clients import BROKER_ERRORS, client_options
 from feedback.kafka_log import as_record
@@ -41,6 +45,7 @@ class KafkaHistory:
         # The record before where consumers stand, as they know it: another one is another log.
         self._known = {(number, row.next_offset - 1): row.digest for number, row in rows.items()}
         self._fetched: dict[int, list[Any]] = {number: [] for number in rows}
+        self.cut_at: datetime | None = None
         with _broker_errors():
             self._consumer = KafkaConsumer(
                 **client_options(), enable_auto_commit=False, auto_offset_reset="none"
@@ -81,11 +86,26 @@ class KafkaHistory:
         if not partitions:
             return
         self._consumer.assign(partitions)
-        for tp, end in self._consumer.end_offsets(partitions, ASK_MS).items():
-            if rows[tp.partition].next_offset > end:
-                raise HistoryMissing(_ANOTHER_LOG)
-        for tp, offset in self._consumer.beginning_offsets(partitions, ASK_MS).items():
+        ends = self._consumer.end_offsets(partitions, ASK_MS)
+        if any(rows[tp.partition].next_offset > end for tp, end in ends.items()):
+            raise HistoryMissing(_ANOTHER_LOG)
+        beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
+        for tp, offset in beginnings.items():
             self._consumer.seek(tp, offset)
+        cut = [tp for tp, offset in beginnings.items() if offset > 0]
+        self.cut_at = max((self._reaches_back_to(tp, ends[tp]) for tp in cut), default=None)
+
+    def _reaches_back_to(self, tp: TopicPartition, end: int) -> datetime:
+        """The moment from which on all that had its effect is in a partition, or in the base.
+
+        What is applied later than LATE after its record was kept in the base at once. A day more,
+        since records do not stand quite in the order of their times.
+        """
+        while self._consumer.position(tp, ASK_MS) < end and not self._fetched[tp.partition]:
+            self._fetch()
+        fetched = self._fetched[tp.partition]
+        oldest = as_datetime(fetched[0].timestamp * 1_000) if fetched else timezone.now()
+        return oldest + how_long.LATE + timedelta(days=1)
 
     def _partitions(self) -> list[TopicPartition]:
         return [TopicPartition(settings.LIKES_TOPIC, number) for number in self._epochs]

@@ -25,7 +25,7 @@ from feedback.forgetting import obey_ledger
 from feedback.letters import put_aside, raw_digest
 from feedback.rebuilding.history import History, HistoryChanged, open_histories
 from recommendations import profile_shadow as shadow
-from recommendations.leases import lease
+from recommendations.leases import Hold, lease
 from recommendations.profile_shadow import Differences
 from recommendations.profiles import keep_writers_out, let_writers_in
 from recommendations.word_tables import chunks
@@ -54,12 +54,14 @@ class RebuildGaveUp(Exception):
 class Rebuilt:
     """What a rebuild has read and found.
 
+    believed: live rows that nothing else tells of, written when the log that is left had not begun.
     left_out: records without effect by why. longest_alone_seconds: the longest time for which other
     writers of profiles were kept out.
     """
 
     base_rows: int = 0
     records: int = 0
+    believed: int = 0
     left_out: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WHY_LEFT_OUT, 0))
     differences: Differences = field(default_factory=Differences)
     seconds: float = 0.0
@@ -83,10 +85,10 @@ def differences(*, progress: Progress = lambda _what, _count: None) -> Rebuilt:
 
 
 def _at_last(finish: Finish, progress: Progress) -> Rebuilt:
-    with lease(LEASE, ttl_seconds=LEASE_SECONDS):
+    with lease(LEASE, ttl_seconds=LEASE_SECONDS) as hold:
         for _ in range(TRIES):
             try:
-                with _attempt(progress) as attempt:
+                with _attempt(hold, progress) as attempt:
                     return attempt.run(finish)
             except HistoryChanged:
                 logger.warning("the log became another one in the middle: beginning again")
@@ -94,13 +96,13 @@ def _at_last(finish: Finish, progress: Progress) -> Rebuilt:
 
 
 @contextmanager
-def _attempt(progress: Progress) -> Iterator["_Attempt"]:
+def _attempt(hold: Hold, progress: Progress) -> Iterator["_Attempt"]:
     """One attempt, and an empty shadow before and after it."""
     shadow.clear()
     histories: list[History] = []
     try:
         histories += open_histories()
-        yield _Attempt(histories, progress)
+        yield _Attempt(hold, histories, progress)
     finally:
         for history in histories:
             history.close()
@@ -108,7 +110,8 @@ def _attempt(progress: Progress) -> Iterator["_Attempt"]:
 
 
 class _Attempt:
-    def __init__(self, histories: Sequence[History], progress: Progress) -> None:
+    def __init__(self, hold: Hold, histories: Sequence[History], progress: Progress) -> None:
+        self._hold = hold
         self._histories = histories
         self._progress = progress
         self._began_at = timezone.now() - CLOCKS_APART
@@ -124,6 +127,9 @@ class _Attempt:
         self._round()
         # What the first round took long to read others have left behind meanwhile.
         self._round()
+        cut_at = max((h.cut_at for h in self._histories if h.cut_at is not None), default=None)
+        if cut_at is not None:
+            self._report.believed = shadow.believe_live(cut_at)
         # Whoever does not differ now need not be looked at again: what comes is applied live.
         suspects = sorted(shadow.listeners_that_differ())
         for listener_ids in chunks(suspects, shadow.MOST_LISTENERS):
@@ -153,6 +159,8 @@ class _Attempt:
         """Be alone, read the rest and finish; False if consumers have come too far for that."""
         with write_turn(), transaction.atomic():
             keep_writers_out()
+            if not self._hold.renew():
+                raise RebuildGaveUp("another rebuild began while this one stood still")
             alone_since = time.monotonic()
             rests = [history.rest() for history in self._histories]
             for batch in chain.from_iterable(chunks(rest or [], BATCH_RECORDS) for rest in rests):

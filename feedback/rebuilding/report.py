@@ -16,6 +16,11 @@ def _read(rebuilt: Rebuilt) -> Iterator[str]:
         f"read {rebuilt.base_rows:,} rows of the base and {rebuilt.records:,} records"
         f" in {rebuilt.seconds:.1f} s" + (f"; left out: {', '.join(left_out)}" if left_out else "")
     )
+    if rebuilt.believed:
+        yield (
+            f"took {rebuilt.believed:,} rows as they are: the log does not reach back to them,"
+            " and the base has not got them"
+        )
 
 
 def _found(rebuilt: Rebuilt, *, dry_run: bool) -> Iterator[str]:

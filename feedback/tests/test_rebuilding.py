@@ -6,19 +6,22 @@ import uuid
 from typing import Any, cast
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from kafka import KafkaAdminClient, TopicPartition
 
 from feedback import dead_letters
 from feedback.clock import now_us
 from feedback.fields import as_rfc_3339
+from feedback.kafka_clients import client_options
 from feedback.models import ConsumerOffset, DeadLetter
 from feedback.rebuilding import history
 from feedback.rebuilding.kafka_history import KafkaHistory
 from feedback.rebuilding.rebuild import LEASE, RebuildGaveUp, differences, rebuild
-from feedback.tests.paths import KafkaPath, Path, profile, say
+from feedback.tests.paths import EmbeddedPath, KafkaPath, Path, profile, say
 from recommendations import forgotten, leases, profile_shadow
-from recommendations.models import BaseWord, Interaction, Listener, ShadowWord, Song
+from recommendations.models import BaseWord, Interaction, Lease, Listener, ShadowWord, Song
 from recommendations.profile_base import merge_from_files
 from recommendations.profile_shadow import Differences, Example
 from recommendations.profiles import Judgement
@@ -302,3 +305,49 @@ def test_the_base_alone_is_enough_for_what_was_loaded() -> None:
 
     assert rebuild().differences.missing == 2
     assert profile("u") == {"a": 1, "b": -1}
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("songs", "likes_topic")
+def test_what_the_log_has_lost_before_it_was_kept_is_not_taken_for_damage() -> None:
+    path = KafkaPath()
+    admin = KafkaAdminClient(**client_options())
+    try:
+        for song_id in "abc":
+            path.publish(bare("u", song_id))
+        path.drain()
+        admin.delete_records({TopicPartition(settings.LIKES_TOPIC, 0): 2})
+        Interaction.objects.filter(song_id="c").update(value=-1)
+
+        rebuilt = rebuild()
+    finally:
+        admin.close()
+        path.close()
+
+    assert (rebuilt.believed, rebuilt.differences.count) == (2, 1)
+    assert profile("u") == {"a": 1, "b": 1, "c": 1}
+    # What was put right stands in the base, whatever becomes of the log.
+    assert {word.song_id for word in BaseWord.objects.all()} >= {"c"}
+
+
+@pytest.mark.usefixtures("songs")
+def test_a_rebuild_that_slept_while_another_ran_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = EmbeddedPath()
+    say("u", "a")
+    path.drain()
+    before = live()
+    look = profile_shadow.listeners_that_differ
+
+    def asleep() -> set[int]:
+        monkeypatch.undo()
+        Lease.objects.all().delete()
+        rebuild()
+        return look()
+
+    monkeypatch.setattr(profile_shadow, "listeners_that_differ", asleep)
+
+    with pytest.raises(RebuildGaveUp, match="another"):
+        rebuild()
+    assert live() == before
