@@ -17,7 +17,7 @@ from feedback.events import Record
 
 # A batch holds SQLite's one write lock for 10 to 15 ms, and a like that comes meanwhile waits for
 # the rest of one batch: they take turns (write_turns.py). Larger batches drain little faster.
-BATCH_SIZE: Final = 200
+BATCH_SIZE: Final = 100
 
 
 class Fenced(Exception):

@@ -17,6 +17,7 @@ from django.db import connection
 
 from access import listener_tokens, login_links
 from musicrec.supervision import Supervisor
+from musicrec.web_flags import WEB_FLAGS
 from recommendations.models import Interaction, Listener, Song
 from recommendations.training import retraining
 
@@ -98,7 +99,7 @@ def start_web(supervisor: Supervisor, address: Address) -> None:
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", address.host, "--port", str(address.port)),
-            *("--workers", "2", "--blocking-threads", "1"),
+            *WEB_FLAGS,
             *("--no-ws", "--log-level", "warning"),
             "musicrec.wsgi:application",
         ],

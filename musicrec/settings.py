@@ -150,7 +150,6 @@ INSTALLED_APPS = [
     "pages",
 ]
 MIDDLEWARE = [
-    "musicrec.turn_taking.take_turns",
     "musicrec.request_record.record_requests",
     "django.middleware.security.SecurityMiddleware",
     "musicrec.body_limits.limit_bodies",

@@ -7,15 +7,17 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
 
-application = get_wsgi_application()
+django = get_wsgi_application()
 
 # The apps must be loaded before these three can be imported.
 from django.urls import get_resolver  # noqa: E402
 
 from feedback.forgetting import obey_ledger_at_start  # noqa: E402
 from musicrec.checks import refuse_errors  # noqa: E402
+from musicrec.turn_taking import take_turns  # noqa: E402
 
 refuse_errors()
+application = take_turns(django)
 obey_ledger_at_start()
 # Imports all views now; the first request would wait a third of a second for it.
 get_resolver().url_patterns  # noqa: B018
