@@ -50,6 +50,12 @@ GATES = (
         350,
     ),
     Gate(
+        "likes of 32 clients, a second",
+        ("benchmarks.feedback", "--parts", "likes", "--likes", "2000", "--json"),
+        lambda figures: float(named(figures, "name", "likes_32_sqlite")["value"]),
+        500,
+    ),
+    Gate(
         "local ridge on the fixtures, times popularity's NDCG@10",
         (
             "benchmarks.accuracy",

@@ -2,38 +2,29 @@
 
     python -m benchmarks.serving [--songs F --interactions F] [--algorithm NAME] [--json]
 
-Starts granian with one worker on a database of its own, asks for recommendations of listener
-after listener over kept-alive connections, and divides the requests by the
-CPU time that the worker's processes took meanwhile. In the same run, as the yardstick: /healthz,
-which is the web server, Django and the middleware without a recommendation.
+Starts granian with one worker, of as many threads as the demonstration's, on a database of its
+own, asks for recommendations of listener after listener over kept-alive connections, and divides
+the requests by the CPU time that the worker's processes took meanwhile. In the same run, as the
+yardstick: /healthz, which is the web server, Django and the middleware without a recommendation.
 """
 
 import argparse
 import json
 import os
 import random
-import re
-import selectors
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, cast
 
+from benchmarks.http_load import Call, ask_here
+from musicrec.web_flags import THREADS
 from tests.installation import ROOT, Installation, Web
 
 FIXTURES = ROOT / "fixtures"
 CONNECTIONS = 4
-LENGTH = re.compile(rb"content-length: (\d+)\r", re.IGNORECASE)
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-
-
-# A path, and the credential to ask it with.
-Call: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def parsed() -> argparse.Namespace:
 def measure(here: Installation, options: argparse.Namespace) -> list[Row]:
     """The route with either kind of credential, and /healthz beside it."""
     prepare(here, options)
-    web = here.start_web()
+    web = here.start_web("--blocking-threads", THREADS)
     key = here.manage("issue_token", "--service", "benchmark")
     users = [row[0] for row in here.query("SELECT user_id FROM listener ORDER BY id")]
     # Every request another user, seeded; each user again only after all the others.
@@ -83,19 +74,19 @@ def measure(here: Installation, options: argparse.Namespace) -> list[Row]:
     order = order[: options.requests]
     tokens = dict(zip(users, listener_tokens(here, users), strict=True))
     path = "/api/v1/users/{}/recommendations"
-    keyed = [(path.format(user), key) for user in order]
-    ask(web, keyed[:500])
+    keyed = [Call("GET", path.format(user), key) for user in order]
+    ask_here(web.address, keyed[:500], CONNECTIONS)
     alone = here.start_web("--blocking-threads", "1")
-    ask(alone, keyed[:500])
+    ask_here(alone.address, keyed[:500], CONNECTIONS)
     return [
         timed(web, "recommendations, service key", keyed),
         timed(alone, "the same, one thread a worker", keyed),
         timed(
             web,
             "recommendations, a token a listener",
-            [(path.format(user), tokens[user]) for user in order],
+            [Call("GET", path.format(user), tokens[user]) for user in order],
         ),
-        timed(web, "healthz", [("/healthz", key)] * options.requests),
+        timed(web, "healthz", [Call("GET", "/healthz", key)] * options.requests),
     ]
 
 
@@ -131,67 +122,17 @@ def prepare(here: Installation, options: argparse.Namespace) -> None:
 
 def timed(web: Web, route: str, calls: list[Call]) -> Row:
     """Make all calls and divide them by the time that passed and the CPU time of the server."""
-    before, began = cpu_seconds(), time.perf_counter()
-    latencies = sorted(ask(web, calls))
-    wall, cpu = time.perf_counter() - began, cpu_seconds() - before
+    before = cpu_seconds()
+    took = ask_here(web.address, calls, CONNECTIONS)
+    cpu = cpu_seconds() - before
     return Row(
         route=route,
         requests=len(calls),
         requests_per_cpu_second=round(len(calls) / cpu, 1),
-        requests_per_second=round(len(calls) / wall, 1),
-        p50_ms=round(1_000 * latencies[len(latencies) // 2], 2),
-        p99_ms=round(1_000 * latencies[len(latencies) * 99 // 100], 2),
+        requests_per_second=round(took.per_second, 1),
+        p50_ms=round(took.percentile(50), 2),
+        p99_ms=round(took.percentile(99), 2),
     )
-
-
-def ask(web: Web, calls: list[Call]) -> list[float]:
-    """Make all calls over a few kept-alive connections; the seconds that each took.
-
-    One thread and the bare socket: a client library, or threads, would take as much of the two
-    cores as the server that is measured.
-    """
-    host, port = web.address.removeprefix("http://").split(":")
-    waiting = iter(calls)
-    seconds: list[float] = []
-    with selectors.DefaultSelector() as selector:
-        for path, credential in islice(waiting, CONNECTIONS):
-            connection = socket.create_connection((host, int(port)))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(connection, selectors.EVENT_READ, send(connection, path, credential))
-        while selector.get_map():
-            for ready, _ in selector.select():
-                connection, began = cast("socket.socket", ready.fileobj), ready.data
-                receive(connection)
-                seconds.append(time.perf_counter() - began)
-                following = next(waiting, None)
-                if following is None:
-                    selector.unregister(connection)
-                    connection.close()
-                else:
-                    began = send(connection, *following)
-                    selector.modify(connection, selectors.EVENT_READ, began)
-    return seconds
-
-
-def send(connection: socket.socket, path: str, credential: str) -> float:
-    """Send one request; when that was."""
-    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {credential}\r\n\r\n"
-    began = time.perf_counter()
-    connection.sendall(head.encode())
-    return began
-
-
-def receive(connection: socket.socket) -> None:
-    """One whole answer: to the end of its head, then as many bytes as its length says."""
-    answer = connection.recv(65_536)
-    while (end := answer.find(b"\r\n\r\n")) < 0:
-        answer += connection.recv(65_536)
-    length = LENGTH.search(answer, 0, end + 2)
-    if not answer.startswith(b"HTTP/1.1 200") or length is None:
-        raise SystemExit(f"the server answered {answer[:300]!r}")
-    missing = end + 4 + int(length.group(1)) - len(answer)
-    while missing > 0:
-        missing -= len(connection.recv(missing))
 
 
 def cpu_seconds() -> float:
