@@ -2,6 +2,7 @@
 
     python -m tests.faults                                the full counts, some 30 minutes
     python -m tests.faults --long                         500 kills of a consumer, a soak
+    python -m tests.faults --only 38 --soak-minutes 5      the soak alone, shorter
     python -m tests.faults --short --only 1,4 --transport embedded,kafka --json
 
 Needs Java 17 and mvn for Kafka, and Postgres for its part. The exit code is 1 if any did not pass.
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.faults.forms import FULL, LONG, SHORT, Form
@@ -49,12 +50,14 @@ def main() -> int:
     """Run what was asked for, print each row as it comes, and return the exit code."""
     options = _arguments()
     wanted = {int(number) for number in options.only.split(",")} if options.only else set()
+    form = _form(options)
     chosen = [each for each in SCENARIOS if not wanted or each.number in wanted]
+    chosen = [each for each in chosen if form.soak_minutes or not each.is_soak]
     rows = []
     if not options.json:
         print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="musicrec-faults-") as folder:
-        for row in _rows(Path(folder), chosen, options.transport.split(","), _form(options)):
+        for row in _rows(Path(folder), chosen, options.transport.split(","), form):
             rows.append(row)
             if not options.json:
                 print(row.line, flush=True)
@@ -88,7 +91,9 @@ def _row(services: Services, scenario: Scenario, transport: str, form: Form) -> 
 
 
 def _form(options: argparse.Namespace) -> Form:
-    return LONG if options.long else SHORT if options.short else FULL
+    form = LONG if options.long else SHORT if options.short else FULL
+    minutes = options.soak_minutes
+    return form if minutes is None else replace(form, soak_minutes=minutes)
 
 
 def _arguments() -> argparse.Namespace:
@@ -102,6 +107,9 @@ def _arguments() -> argparse.Namespace:
     form.add_argument("--short", action="store_true", help="as the tests do it")
     parser.add_argument("--only", default="", help="numbers of faults, separated by commas")
     parser.add_argument("--transport", default=",".join(ALL), help="default: %(default)s")
+    parser.add_argument(
+        "--soak-minutes", type=float, metavar="N", help="how long the soak is; only --long has one"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser.parse_args()
 

@@ -30,12 +30,18 @@ class Form:
     poison: int
     poison_backlog: int
     poison_restarts: int
+    letters: int
     clock_pairs: int
     clock_rounds: int
     full_disk_seconds: float
     lock_timeout_seconds: float
     short_lock_seconds: float
     long_lock_seconds: float
+    drained: int
+    redis_seconds: float
+    retrain_seconds: int
+    soak_minutes: float
+    latency_slack: float
 
     @property
     def settings(self) -> dict[str, str]:
@@ -65,12 +71,18 @@ SHORT: Final = Form(
     poison=1_000,
     poison_backlog=3_000,
     poison_restarts=1,
+    letters=300,
     clock_pairs=200,
     clock_rounds=1,
     full_disk_seconds=0.5,
     lock_timeout_seconds=1.0,
     short_lock_seconds=0.5,
     long_lock_seconds=2.0,
+    drained=15_000,
+    redis_seconds=3.0,
+    retrain_seconds=2,
+    soak_minutes=0.0,
+    latency_slack=3.0,
 )
 FULL: Final = Form(
     name="full",
@@ -91,12 +103,20 @@ FULL: Final = Form(
     poison=10_000,
     poison_backlog=20_000,
     poison_restarts=5,
+    letters=3_000,
     clock_pairs=1_000,
     clock_rounds=10,
     full_disk_seconds=20.0,
     lock_timeout_seconds=20.0,
     short_lock_seconds=3.0,
     long_lock_seconds=30.0,
+    drained=150_000,
+    redis_seconds=60.0,
+    retrain_seconds=10,
+    soak_minutes=0.0,
+    latency_slack=1.0,
 )
-LONG: Final = replace(FULL, name="long", consumer_kills=500, consumer_events=300_000)
+LONG: Final = replace(
+    FULL, name="long", consumer_kills=500, consumer_events=300_000, soak_minutes=20.0
+)
 FORMS: Final = {form.name: form for form in (SHORT, FULL, LONG)}

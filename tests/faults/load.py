@@ -36,11 +36,18 @@ class Server(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One answered request: when it was sent (monotonic), how long it took and what it said."""
+    """One answered request: when it was sent (monotonic), how long it took and what it said.
+
+    At a rate, when it was due: a server that stalls is not asked less.
+    """
 
     at: float
     seconds: float
     status: int
+
+    def since(self, due: float) -> "Answer":
+        """The same answer to a request that was due earlier than it was sent."""
+        return Answer(due, self.at + self.seconds - due, self.status)
 
 
 class Load:
@@ -71,7 +78,11 @@ class Load:
             _Client(self, server, journal, songs, f"{seed}-{number}", repeat)
             for number in range(clients)
         ]
-        self._threads = [threading.Thread(target=self._run, args=(c,)) for c in self._clients]
+        self._threads = [
+            # One after the other, not all at the same moments.
+            threading.Thread(target=self._run, args=(client, self._pause * number / clients))
+            for number, client in enumerate(self._clients)
+        ]
         self._died: list[BaseException] = []
 
     def __enter__(self) -> Self:
@@ -115,10 +126,12 @@ class Load:
         found = sorted(answer.seconds for answer in list(self.answers))
         return found[min(int(share * len(found)), len(found) - 1)] if found else 0.0
 
-    def _run(self, client: "_Client") -> None:
+    def _run(self, client: "_Client", later: float) -> None:
         try:
-            while not self._stopping.wait(self._pause):
-                client.say_something(self._stopping)
+            due = time.monotonic() + later
+            while not self._stopping.wait(max(0.0, due - time.monotonic())):
+                client.say_something(self._stopping, due if self._pause else None)
+                due += self._pause
         except BaseException as error:
             self._died.append(error)
             raise
@@ -143,7 +156,7 @@ class _Client:
         self._random = random.Random(name)
         self._users = [f"u{name}-{number}" for number in range(USERS_A_CLIENT)]
 
-    def say_something(self, stopping: threading.Event) -> None:
+    def say_something(self, stopping: threading.Event, due: float | None = None) -> None:
         """Say one word and wait for the answer; without a server, wait for one first."""
         said = draw(self._random, self._users, self._songs)
         key = f"{self._random.getrandbits(64)}" if self._random.random() < self._repeat else ""
@@ -163,7 +176,7 @@ class _Client:
                     break
                 self._load.repeated += 1
             else:
-                self._load.answers.append(answer)
+                self._load.answers.append(answer if due is None else answer.since(due))
                 if answer.status == 202:
                     self._journal.acknowledged(body["event_id"], *_said(said))
                     return

@@ -6,13 +6,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tests.faults.database import hex_of
 from tests.faults.foreign import Message, foreign
 from tests.faults.forms import Form
+from tests.faults.moments import seconds_since_1970
 from tests.faults.poison_messages import Poison, poison
 from tests.faults.scenario import Outcome
 from tests.faults.world import SONGS, World
@@ -115,23 +115,17 @@ def _longest_wait(world: World, began: float, said: dict[str, float]) -> float:
     Of what the API took, from its commit; of the others', from sending.
     """
     waits = [
-        _seconds(applied) - _seconds(recorded)
+        seconds_since_1970(applied) - seconds_since_1970(recorded)
         for recorded, applied in world.database.query(
             "SELECT recorded_at, applied_at FROM outbox WHERE song_id <> ''"
         )
-        if _seconds(recorded) > began
+        if seconds_since_1970(recorded) > began
     ]
     for event_id, applied in world.database.query("SELECT event_id, applied_at FROM applied_event"):
         at = said.get(hex_of(event_id))
         if at is not None:
-            waits.append(_seconds(applied) - at)
+            waits.append(seconds_since_1970(applied) - at)
     return max(waits)
-
-
-def _seconds(value: Any) -> float:
-    """Since 1970; SQLite gives text in UTC, Postgres the time."""
-    moment = datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
-    return float(moment.timestamp())
 
 
 def everything_is_poison(world: World, form: Form) -> Outcome:

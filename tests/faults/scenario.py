@@ -64,6 +64,7 @@ class Scenario:
 
     run: does it to a fresh world, in a form, and says what it saw. passes: when it is survived.
     in_short: the transports of the short form, which every run of the tests has time for.
+    is_soak: it takes as many minutes as the form gives it, or is left out.
     hurts_broker: it kills, stops or empties the broker, so it gets one that others do not use.
     """
 
@@ -73,4 +74,5 @@ class Scenario:
     run: Callable[[World, Form], Outcome]
     transports: tuple[str, ...] = BOTH
     in_short: tuple[str, ...] = BOTH
+    is_soak: bool = False
     hurts_broker: bool = False

@@ -6,12 +6,16 @@ from tests.faults import (
     broker_faults,
     busy_database,
     clocks,
+    draining,
     full_disk,
     groups,
     killed_processes,
     order_and_repetition,
     poison,
+    redis_away,
+    replaying,
     restoring,
+    soak,
 )
 from tests.faults.scenario import ALL, EMBEDDED, GROUPS, KAFKA, POSTGRES, THROUGH_KAFKA, Scenario
 
@@ -94,6 +98,14 @@ SCENARIOS: Final = (
         in_short=(KAFKA,),
     ),
     Scenario(
+        11,
+        "dead letters replayed by three at once, and twice again, after later words",
+        "one effect each, and the later word stays",
+        replaying.letters_after_later_words,
+        ALL,
+        in_short=(EMBEDDED, POSTGRES),
+    ),
+    Scenario(
         12,
         "clocks an hour wrong, set forward and back; words dated ahead",
         "newer words win; over 5 minutes ahead is set back to that and counted",
@@ -131,6 +143,21 @@ SCENARIOS: Final = (
         in_short=(EMBEDDED, POSTGRES),
     ),
     Scenario(
+        17,
+        "a backlog drains at full speed beside 200 likes a second",
+        "likes: p99 of 50 ms, none over 250 ms",
+        draining.beside_writers,
+        ALL,
+    ),
+    Scenario(
+        18,
+        "Redis killed and started empty, hanging, emptied",
+        "no 5xx; the live model serves; trained again in 1 interval + 60 s",
+        redis_away.away_and_back,
+        (EMBEDDED,),
+        in_short=(EMBEDDED,),
+    ),
+    Scenario(
         24,
         "restore from an old backup",
         "what is in Kafka catches up, nothing twice, new likes beat old ones; the rest is named",
@@ -143,5 +170,14 @@ SCENARIOS: Final = (
         "ends in 10 s with exit code 0, nothing lost",
         killed_processes.asked_to_end_under_load,
         in_short=(KAFKA,),
+    ),
+    Scenario(
+        38,
+        "200 likes a second for a long time",
+        "no process grows by 5 MB an hour or opens ever more; no like waits for 2 s",
+        soak.soak,
+        ALL,
+        in_short=(),
+        is_soak=True,
     ),
 )

@@ -145,6 +145,10 @@ class World:
         """Start a relay; only for a world with a broker."""
         return self._begin("relay", *self._manage("relay_likes"))
 
+    def start_module(self, name: str, *arguments: str) -> Child:
+        """Start another process that is a Python module: celery."""
+        return self._begin(name, "-m", *arguments)
+
     def start_all(self) -> dict[str, Child]:
         """Start one of each and wait until the web process answers."""
         found = {"consumer": self.start_consumer()}

@@ -1,0 +1,55 @@
+"""A backlog that drains at full speed beside clients who like."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from tests.faults.forms import Form
+from tests.faults.load import Answer
+from tests.faults.scenario import Outcome
+from tests.faults.world import World
+
+WEB_FLAGS: Final = ("--workers", "2", "--blocking-threads", "16")
+LIKES_PER_SECOND: Final = 200.0
+CLIENTS: Final = 16
+# What is left of the backlog when the time that counts is over.
+LEFT: Final = 500
+LOOK_SECONDS: Final = 0.2
+ALONE_SECONDS: Final = 2.0
+
+
+def beside_writers(world: World, form: Form) -> Outcome:
+    """Start consumer and relay on a backlog while clients like at a steady rate."""
+    outcome = Outcome()
+    world.start_web(*WEB_FLAGS)
+    world.say(form.drained)
+    with world.load(clients=CLIENTS, per_second=LIKES_PER_SECOND, repeat=0.0) as load:
+        few = len(load.answers) + int(LIKES_PER_SECOND * ALONE_SECONDS)
+        world.wait(lambda: len(load.answers) > few, "likes while nothing drains")
+        alone = list(load.answers)
+        world.start_consumer()
+        if world.broker is not None:
+            world.start_relay()
+        world.wait(lambda: world.applied() > 0, "the consumer to begin")
+        began, first = len(load.answers), world.applied()
+        started = time.monotonic()
+        while world.waiting() > LEFT:
+            # Looking takes time that the others would have.
+            world.pass_time(LOOK_SECONDS)
+        beside, drained = load.answers[began:], world.applied() - first
+    outcome.note("drained", round(drained / (time.monotonic() - started)), "/s")
+    outcome.note("likes beside it", len(beside))
+    outcome.require(not load.faults, f"5xx: {load.statuses}")
+    for name, share, limit in (("p99", 0.99, 0.050), ("slowest", 1.0, 0.250)):
+        # Where other things go on, likes are slow without a backlog too.
+        usual = _quantile(alone, share)
+        outcome.note(f"{name} alone", usual, "s")
+        found = _quantile(beside, share)
+        outcome.at_most(name, found, max(limit, usual) * form.latency_slack)
+    outcome.take(world.settle())
+    return outcome
+
+
+def _quantile(answers: Sequence[Answer], share: float) -> float:
+    found = sorted(answer.seconds for answer in answers)
+    return found[min(int(share * len(found)), len(found) - 1)]
