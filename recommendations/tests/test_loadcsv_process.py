@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROWS, SONGS = 260_000, 100
+ROWS, SONGS = 400_000, 100
 DEADLINE_SECONDS = 60
 
 Pair = tuple[str, str, int, int, str]

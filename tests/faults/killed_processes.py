@@ -28,8 +28,10 @@ def consumer_in_mid_batch(world: World, form: Form) -> Outcome:
     resumed: list[float] = []
     hit = 0
     for _ in range(form.consumer_kills):
+        # Before the refill: a fast consumer may be through with all of it when that returns.
+        progress = _growth(world, dice.randrange(1, share))
         _refill(world, share)
-        world.wait(_growth(world, dice.randrange(1, share)), "the consumer to make progress")
+        world.wait(progress, "the consumer to make progress")
         time.sleep(dice.uniform(0, UP_TO_A_BATCH_SECONDS))
         hit += world.database.is_written()
         world.kill(consumer)
