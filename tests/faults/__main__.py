@@ -4,6 +4,7 @@
     python -m tests.faults --long                         500 kills of a consumer, a soak
     python -m tests.faults --only 38 --soak-minutes 5      the soak alone, shorter
     python -m tests.faults --short --only 1,4 --transport embedded,kafka --json
+    python -m tests.faults --into docs/faults.md          renew the figures there
 
 Needs Java 17 and mvn for Kafka, and Postgres for its part. The exit code is 1 if any did not pass.
 """
@@ -14,55 +15,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.faults.forms import FULL, LONG, SHORT, Form
 from tests.faults.scenario import ALL, Outcome, Scenario
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.services import Services
-
-HEAD = "| # | fault | passes when | transport | seen | seconds | |\n|---:|---|---|---|---|---:|---|"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One scenario along one transport."""
-
-    number: int
-    fault: str
-    passes: str
-    transport: str
-    seen: dict[str, str]
-    failures: list[str]
-    seconds: float
-
-    @property
-    def line(self) -> str:
-        """As a row of a Markdown table."""
-        seen = ", ".join(f"{name} {figure}" for name, figure in self.seen.items())
-        result = "; ".join(self.failures).replace("\n", " ") or "passed"
-        cells = (self.number, self.fault, self.passes, self.transport, seen, round(self.seconds))
-        return "| " + " | ".join(str(cell) for cell in cells) + f" | {result} |"
+from tests.faults.table import HEAD, Row, renew
 
 
 def main() -> int:
     """Run what was asked for, print each row as it comes, and return the exit code."""
     options = _arguments()
-    wanted = {int(number) for number in options.only.split(",")} if options.only else set()
     form = _form(options)
-    chosen = [each for each in SCENARIOS if not wanted or each.number in wanted]
+    chosen = [each for each in SCENARIOS if not options.only or each.number in options.only]
     chosen = [each for each in chosen if form.soak_minutes or not each.is_soak]
     rows = []
     if not options.json:
         print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="musicrec-faults-") as folder:
-        for row in _rows(Path(folder), chosen, options.transport.split(","), form):
+        for row in _rows(Path(folder), chosen, options.transport, form):
             rows.append(row)
             if not options.json:
                 print(row.line, flush=True)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
+    if options.into:
+        renew(options.into, rows)
     return 1 if not rows or any(row.failures for row in rows) else 0
 
 
@@ -105,13 +85,32 @@ def _arguments() -> argparse.Namespace:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--long", action="store_true", help="the long form")
     form.add_argument("--short", action="store_true", help="as the tests do it")
-    parser.add_argument("--only", default="", help="numbers of faults, separated by commas")
-    parser.add_argument("--transport", default=",".join(ALL), help="default: %(default)s")
+    parser.add_argument("--only", type=_numbers, help="numbers of faults, separated by commas")
+    parser.add_argument(
+        "--transport", type=_transports, default=ALL, help=f"of {', '.join(ALL)}; default: all"
+    )
     parser.add_argument(
         "--soak-minutes", type=float, metavar="N", help="how long the soak is; only --long has one"
     )
+    parser.add_argument("--into", type=Path, metavar="FILE", help="renew the rows of its table")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> set[int]:
+    known = {str(each.number) for each in SCENARIOS}
+    return {int(number) for number in _among(text, known)}
+
+
+def _transports(text: str) -> list[str]:
+    return _among(text, set(ALL))
+
+
+def _among(text: str, known: set[str]) -> list[str]:
+    unknown = set(text.split(",")) - known
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
+    return text.split(",")
 
 
 if __name__ == "__main__":

@@ -275,15 +275,26 @@ class World:
 
         forgotten: the broker does not hold all that it ever held. finals: see ``judge``.
         """
+        log, unrest = None, []
+        try:
+            log = self._come_to_rest(forgotten=forgotten)
+        except AssertionError as error:
+            # What the oracle says of the state as it is tells more than that it is not over.
+            unrest = [str(error)]
+        verdict = judge(self.journal, self.database, log=log, counted=self.counted, finals=finals)
+        verdict.problems += unrest
+        return verdict
+
+    def _come_to_rest(self, *, forgotten: bool) -> list[str] | None:
+        """Returns all records of the topic, where there is one that never forgot any."""
         self.wait(lambda: not self.waiting(), "every like to have its effect")
-        found = [child for child in self._alive if not child.name.startswith("consumer")]
-        self._end_in_order(found)
+        self._end_in_order([each for each in self._alive if not each.name.startswith("consumer")])
         log = None
         if self.broker is not None and not forgotten:
             log = broker_log.records(self.broker.address, self.topic)
             self.wait(self._read_to_the_end, "the consumers to reach the end", every=0.1)
         self._end_in_order(list(self._alive))
-        return judge(self.journal, self.database, log=log, counted=self.counted, finals=finals)
+        return log
 
     def stop(self) -> None:
         """End all processes that are still there."""
