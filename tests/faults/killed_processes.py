@@ -35,6 +35,8 @@ def consumer_in_mid_batch(world: World, form: Form) -> Outcome:
         time.sleep(dice.uniform(0, UP_TO_A_BATCH_SECONDS))
         hit += world.database.is_written()
         world.kill(consumer)
+        # While nobody reads: on a busy machine the last one may have got to the end.
+        _refill(world, share)
         grown = _growth(world, 1)
         consumer = world.start_consumer()
         resumed.append(world.wait(grown, "a new consumer to go on"))
