@@ -11,6 +11,7 @@ Needs Java 17 and mvn for Kafka, and Postgres for its part. The exit code is 1 i
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ from tests.faults.table import HEAD, Row, renew
 def main() -> int:
     """Run what was asked for, print each row as it comes, and return the exit code."""
     options = _arguments()
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     form = _form(options)
     chosen = [each for each in SCENARIOS if not options.only or each.number in options.only]
     chosen = [each for each in chosen if form.soak_minutes or not each.is_soak]
