@@ -86,7 +86,9 @@ class Database:
         """Whether somebody is in the middle of a transaction that writes."""
         if not self.is_sqlite:
             others = "datname = current_database() AND pid <> pg_backend_pid()"
-            found = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {others} AND backend_xid > '0'"  # noqa: S608
+            found = (
+                f"SELECT COUNT(*) FROM pg_stat_activity WHERE {others} AND backend_xid IS NOT NULL"  # noqa: S608
+            )
             return self.number(found) > 0
         with closing(sqlite3.connect(self.file, timeout=0)) as probe:
             try:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import psycopg
 
 from musicrec.supervision import Child
+from musicrec.web_flags import THREADS
 from tests.faults import audit, broker_log, load
 from tests.faults.database import Database
 from tests.faults.journal import Journal, Pair, Said
@@ -122,7 +123,10 @@ class World:
         return [child.process.pid for child in self._alive]
 
     def start_web(self, *flags: str) -> Child:
-        """Start the web process, always at the same address, and wait until it answers."""
+        """Start the web process, always at the same address, and wait until it answers.
+
+        flags: of granian, in the place of one worker with the usual threads.
+        """
         where = ("--host", "127.0.0.1", "--port", self.server.address.rpartition(":")[2])
         child = self._begin(
             "web",
@@ -131,7 +135,7 @@ class World:
             "--interface",
             "wsgi",
             *where,
-            *flags,
+            *(flags or ("--blocking-threads", THREADS)),
             "musicrec.wsgi:application",
         )
         self.wait(self.web.is_ready, "the web process to be ready")
