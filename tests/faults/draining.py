@@ -45,7 +45,7 @@ def beside_writers(world: World, form: Form) -> Outcome:
         usual = _quantile(alone, share)
         outcome.note(f"{name} alone", usual, "s")
         found = _quantile(beside, share)
-        outcome.at_most(name, found, max(limit, usual) * form.latency_slack)
+        outcome.at_most(name, found, max(limit, usual) * form.slack)
     outcome.take(world.settle())
     return outcome
 

@@ -29,6 +29,7 @@ class Form:
     max_poll_seconds: float
     poison: int
     poison_backlog: int
+    poison_losses: int
     poison_restarts: int
     letters: int
     clock_pairs: int
@@ -41,7 +42,6 @@ class Form:
     redis_seconds: float
     retrain_seconds: int
     soak_minutes: float
-    latency_slack: float
 
     @property
     def settings(self) -> dict[str, str]:
@@ -69,7 +69,8 @@ SHORT: Final = Form(
     session_seconds=2.0,
     max_poll_seconds=3.0,
     poison=1_000,
-    poison_backlog=3_000,
+    poison_backlog=2_000,
+    poison_losses=1,
     poison_restarts=1,
     letters=300,
     clock_pairs=200,
@@ -78,11 +79,10 @@ SHORT: Final = Form(
     lock_timeout_seconds=1.0,
     short_lock_seconds=0.5,
     long_lock_seconds=2.0,
-    drained=15_000,
+    drained=10_000,
     redis_seconds=3.0,
     retrain_seconds=2,
     soak_minutes=0.0,
-    latency_slack=3.0,
 )
 FULL: Final = Form(
     name="full",
@@ -102,6 +102,7 @@ FULL: Final = Form(
     max_poll_seconds=60.0,
     poison=10_000,
     poison_backlog=20_000,
+    poison_losses=2,
     poison_restarts=5,
     letters=3_000,
     clock_pairs=1_000,
@@ -114,7 +115,6 @@ FULL: Final = Form(
     redis_seconds=60.0,
     retrain_seconds=10,
     soak_minutes=0.0,
-    latency_slack=1.0,
 )
 LONG: Final = replace(
     FULL, name="long", consumer_kills=500, consumer_events=300_000, soak_minutes=20.0

@@ -134,9 +134,10 @@ def everything_is_poison(world: World, form: Form) -> Outcome:
     world.start_web()
     if world.broker is not None:
         world.start_relay()
-    outcome.note("restarts", 2 * form.poison_restarts)
+    losses = LOSSES[: form.poison_losses]
+    outcome.note("restarts", len(losses) * form.poison_restarts)
     consumer = world.start_consumer()
-    for loss, limit in LOSSES:
+    for loss, limit in losses:
         world.say(BEFORE)
         _wait_for_effect(world)
         world.end(consumer)

@@ -86,7 +86,7 @@ SCENARIOS: Final = (
         "a dead letter each, with the reason of its kind; no good event waits for over 1 s",
         poison.poison_among_good,
         ALL,
-        in_short=(EMBEDDED, POSTGRES),
+        in_short=(POSTGRES,),
     ),
     Scenario(
         10,
@@ -103,7 +103,7 @@ SCENARIOS: Final = (
         "one effect each, and the later word stays",
         replaying.letters_after_later_words,
         ALL,
-        in_short=(EMBEDDED, POSTGRES),
+        in_short=(POSTGRES,),
     ),
     Scenario(
         12,
@@ -111,6 +111,7 @@ SCENARIOS: Final = (
         "newer words win; over 5 minutes ahead is set back to that and counted",
         clocks.wrong_clocks,
         ALL,
+        in_short=(KAFKA,),
     ),
     Scenario(
         13,
@@ -148,6 +149,7 @@ SCENARIOS: Final = (
         "likes: p99 of 50 ms, none over 250 ms",
         draining.beside_writers,
         ALL,
+        in_short=(KAFKA,),
     ),
     Scenario(
         18,
