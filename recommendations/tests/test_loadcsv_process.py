@@ -39,6 +39,8 @@ class Site:
             env=self._environment,
             stderr=stderr,
             text=True,
+            # Whoever started the tests in the background has them ignore Ctrl-C, and us with them.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def profile(self) -> list[Pair]:
