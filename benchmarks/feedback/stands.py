@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.http_load import Call
+from benchmarks.serving import TICKS_A_SECOND, processes
 from musicrec.supervision import Child
 from musicrec.web_flags import WEB_FLAGS
 from tests import postgres
@@ -45,6 +46,12 @@ def end(child: Child) -> None:
     """End a process in order and wait for it."""
     child.process.terminate()
     child.process.wait()
+
+
+def cpu_seconds_of(child: Child) -> float:
+    """CPU time so far of one process."""
+    ticks = next(ticks for pid, _, ticks in processes() if pid == child.process.pid)
+    return ticks / TICKS_A_SECOND
 
 
 @contextmanager
