@@ -88,8 +88,17 @@ def mark_sent(seqs: Collection[int]) -> None:
 
 def mark_applied(event_ids: Collection[str], at: datetime) -> None:
     """Note that these have had their effect, in the transaction of the effect."""
-    if event_ids:
-        _mark(OutboxEvent.objects.filter(event_id__in=event_ids, applied_at=None), applied_at=at)
+    if not event_ids:
+        return
+    marks = ", ".join(["%s"] * len(event_ids))
+    rows = f"event_id IN ({marks}) AND applied_at IS NULL"
+    if connection.features.has_select_for_update:
+        # Locked by ascending seq, as by _mark.
+        rows = f"SELECT seq FROM outbox WHERE {rows} ORDER BY seq FOR NO KEY UPDATE"  # noqa: S608
+        rows = f"seq IN ({rows})"
+    with connection.cursor() as cursor:
+        statement = f"UPDATE outbox SET applied_at = %s WHERE {rows}"  # noqa: S608 - placeholders
+        cursor.execute(statement, [connection.ops.adapt_datetimefield_value(at), *event_ids])
 
 
 def drop(said: Collection[tuple[str, bytes]]) -> None:

@@ -3,10 +3,10 @@
 import logging
 import uuid
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from feedback import due
@@ -18,6 +18,12 @@ logger = logging.getLogger(__name__)
 
 # The name space of ids of records that bring none; changing it would apply them all again.
 PLACES: Final = uuid.UUID("9f4a54b2-0e0b-5cb4-8a0f-5d1f3c9a7e42")
+
+# Written out: every batch does it, in the midst of its transaction.
+_ADVANCE: Final = """
+    UPDATE consumer_offset SET next_offset = %s, digest = %s
+    WHERE topic = %s AND "partition" = %s AND epoch = %s AND next_offset = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,11 @@ def advance(start: Position, end: Position) -> None:
     Raises Fenced when it is not at ``start`` any more: another consumer was given the partition
     and has applied what we are about to apply.
     """
-    moved = _rows_at(start).update(next_offset=end.next_offset, digest=end.digest)
+    with connection.cursor() as cursor:
+        to = (end.next_offset, end.digest)
+        at = (start.topic, start.partition, start.epoch, start.next_offset)
+        cursor.execute(_ADVANCE, (*to, *at))
+        moved = cursor.rowcount
     if not moved:
         raise Fenced(f"partition {start.partition} is read by another consumer now")
 
@@ -94,8 +104,15 @@ def record_digest(key: bytes | None, value: bytes | None, timestamp_ms: int) -> 
 
 
 def own_id(epoch: int, topic: str, partition: int, offset: int) -> str:
-    """The id of a record that brings none, from its place alone: 32 hex digits."""
-    return uuid.uuid5(PLACES, f"{epoch}:{topic}:{partition}:{offset}").hex
+    """The id of a record that brings none, from its place alone: 32 hex digits.
+
+    A UUID of version 5, put together by hand: the class takes four times as long, for each record.
+    """
+    place = f"{epoch}:{topic}:{partition}:{offset}".encode()
+    digest = bytearray(sha1(PLACES.bytes + place, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return digest.hex()
 
 
 def _rows_at(position: Position) -> QuerySet[ConsumerOffset]:

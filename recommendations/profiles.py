@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Max
 from django.utils import timezone
 
 from recommendations import forgotten
-from recommendations.models import Interaction, Listener
+from recommendations.models import Listener
 from recommendations.word_tables import IDS_PER_STATEMENT, PROFILE, Row, chunks, upsert
 
 
@@ -66,7 +65,7 @@ def write_judgements(judgements: Sequence[Judgement]) -> Written:
     counting = standing(judgements)
     rows = as_rows(counting)
     # Read after the listeners are locked: from here on no one else adds rows of theirs.
-    last_id = Interaction.objects.aggregate(last=Max("id"))["last"] or 0
+    last_id = _last_id()
     inserted, changed_ids, listeners = 0, [], set()
     for row_id, listener_id in upsert(PROFILE, rows):
         listeners.add(listener_id)
@@ -79,6 +78,12 @@ def write_judgements(judgements: Sequence[Judgement]) -> Written:
     dropped = len(judgements) - len(counting)
     merged = Merged(inserted, updated, len(rows) - inserted - updated, dropped)
     return Written(merged, last_id, changed_ids)
+
+
+def _last_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(id) FROM user_profile")
+        return int(cursor.fetchone()[0] or 0)
 
 
 def standing(judgements: Sequence[Judgement]) -> Sequence[Judgement]:
