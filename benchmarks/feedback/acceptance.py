@@ -28,6 +28,7 @@ def measure(results: Results, likes: int, *, on_postgres: bool) -> None:
             results.figures.append(_single(where, clients, timings[clients], cpu_us))
             if not on_postgres:
                 bare.append(_bare(here))
+                results.figures.append(_floor(here, where, likes, clients))
         if bare:
             results.figures += _ratios(bare, timings)
         results.figures.append(_batches(here, where, events=max(20_000, 4 * likes)))
@@ -40,6 +41,13 @@ def measure(results: Results, likes: int, *, on_postgres: bool) -> None:
 def _bare(here: Stand) -> tuple[float, float]:
     database = here.here.folder / "musicrec.sqlite3"
     return bare_commits(database), outbox_commits(database)
+
+
+def _floor(here: Stand, where: str, count: int, clients: int) -> Figure:
+    """What the same web process answers where there is nothing to do, and no database in it."""
+    timing = ask(here.web.address, [Call("GET", "/healthz", here.key)] * count, clients)
+    name = f"answers to /healthz, {clients} client{'s' * (clients > 1)}"
+    return Figure(f"floor_{clients}", name, where, timing.per_second, "a second")
 
 
 def _single(where: str, clients: int, timing: Timing, cpu_us: float) -> Figure:
