@@ -107,7 +107,8 @@ def rows_of(body: Any) -> list[Any]:
 
 def idempotency_key(request: Request) -> str | None:
     """The Idempotency-Key header, if there is one. Raises ValidationError."""
-    value = request.headers.get("Idempotency-Key")
+    # Not request.headers, which takes all headers apart for the one.
+    value = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
     try:
