@@ -1,13 +1,14 @@
 """Group commit: threads that write at the same time share a transaction and a wait for the disk.
 
-The first to come leads: it takes what has gathered, itself included, writes it and tells the others
-their results. What comes meanwhile gathers for the next leader, the first of those who wait. One
-that is alone is its own leader and waits for nobody.
+The first to come leads: it waits for its turn to write, takes what has gathered until then, itself
+included, writes it and tells the others their results. What comes meanwhile gathers for the next
+leader, the first of those who wait. One that is alone is its own leader and waits for nobody.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Generic, TypeVar
 
 from django.conf import settings
@@ -29,7 +30,8 @@ class _Entry(Generic[T, R]):
         self.size = size
         self.leads = False
         self.results: list[R] = []
-        self.error: BaseException | None = None
+        # Whatever ends the leader's work in the middle, nobody may take it for success.
+        self.error: BaseException | None = OperationalError("the commit was broken off")
         self._called = threading.Lock()
         self._called.acquire()
 
@@ -54,11 +56,18 @@ class GroupCommit(Generic[T, R]):
     write: gives many requests their effect in one transaction, one result each, or raises, and
         then nothing of all this has happened.
     most: how large a group may be, by the sizes of its requests; one alone may be larger.
+    turn: waits for the turn to write, and is it; around the write.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Sequence[R]], most: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Sequence[R]],
+        most: int,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._write = write
         self._most = most
+        self._turn = turn
         self._lock = threading.Lock()
         self._waiting: deque[_Entry[T, R]] = deque()
         self._led = False
@@ -80,10 +89,14 @@ class GroupCommit(Generic[T, R]):
         return entry.outcome()
 
     def _lead(self, own: _Entry[T, R]) -> None:
-        group = self._gathered()
+        group: list[_Entry[T, R]] = []
         try:
-            self._settle(group)
+            with self._turn():
+                # Not before: what comes while we wait for the turn need not wait for the next.
+                group = self._gathered()
+                self._settle(group)
         finally:
+            group = group or self._gathered()
             # The next leader first: its commit and the answers of this group go side by side.
             self._hand_over()
             for entry in group:
@@ -109,9 +122,6 @@ class GroupCommit(Generic[T, R]):
 
     def _settle(self, group: Sequence[_Entry[T, R]]) -> None:
         """Give every entry its result or its error."""
-        # Whatever ends this thread's work in the middle, nobody may take it for success.
-        for entry in group:
-            entry.error = OperationalError("the commit was broken off")
         try:
             results = self._write([entry.request for entry in group])
         except (OperationalError, InterfaceError) as error:

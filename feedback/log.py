@@ -15,7 +15,7 @@ from feedback import due
 from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
 
-# A batch holds SQLite's one write lock for 10 to 15 ms, and a like that comes meanwhile waits for
+# A batch holds SQLite's one write lock for 8 to 10 ms, and a like that comes meanwhile waits for
 # the rest of one batch: they take turns (write_turns.py). Larger batches drain little faster.
 BATCH_SIZE: Final = 100
 

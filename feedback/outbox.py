@@ -7,6 +7,7 @@ order in which it was said, and leaves it only long after it has had its effect.
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from django.db import connection, transaction
@@ -98,14 +99,14 @@ def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
 
 def _enter(requests: Sequence[_Asked]) -> list[list[Accepted | Refused]]:
     """Enter the wishes of many requests, in one transaction; one list of answers for each."""
-    with write_turn(), transaction.atomic():
+    with transaction.atomic():
         books = _Books([each for asked in requests for each in asked])
         answers = [[books.enter(wish, event_id) for wish, event_id in asked] for asked in requests]
         books.write()
     return answers
 
 
-_group: Final = GroupCommit(_enter, MOST_AT_ONCE)
+_group: Final = GroupCommit(_enter, MOST_AT_ONCE, partial(write_turn, before_backlogs=True))
 
 
 def issue_barrier() -> int:

@@ -25,14 +25,21 @@ class Database:
     """Writes what it is told to, or raises; a group that holds a request of ``held`` waits."""
 
     def __init__(self, most: int = 10) -> None:
+        self.turns = threading.Lock()
         self.groups: list[list[str]] = []
         self.written: list[str] = []
         self.held: dict[str, threading.Event] = {}
         self.errors: dict[str, BaseException] = {}
-        self.commits = GroupCommit(self.write, most)
+        self.commits = GroupCommit(self.write, most, self.turn)
         self._pool = ThreadPoolExecutor(20)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self.turns:
+            yield
+
     def write(self, requests: Sequence[str]) -> list[str]:
+        assert self.turns.locked()
         self.groups.append(list(requests))
         for request in requests:
             if request in self.held:
@@ -90,6 +97,33 @@ def test_those_who_come_during_a_commit_share_the_next_and_each_gets_its_own_ans
 
     assert [each.result(10) for each in (first, *others)] == ["FIRST", "A", "B", "C"]
     assert database.groups == [["first"], ["a", "b", "c"]]
+
+
+def test_those_who_come_while_the_leader_waits_for_its_turn_go_along(database: Database) -> None:
+    with database.turns:
+        all_of_them = database.all_wait("a", "b", "c")
+
+    assert [each.result(10) for each in all_of_them] == ["A", "B", "C"]
+    assert database.groups == [["a", "b", "c"]]
+
+
+def test_a_turn_that_cannot_be_had_is_the_leaders_error_and_the_next_one_is_led() -> None:
+    database = Database()
+    refusals = [OSError("no turn")]
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        with database.turns:
+            if refusals:
+                raise refusals.pop()
+            yield
+
+    database.commits = GroupCommit(database.write, 1, turn)
+    with database.turns:
+        leader, other = database.all_wait("a", "b")
+
+    assert isinstance(leader.exception(10), OSError)
+    assert other.result(10) == "B"
 
 
 def test_a_group_has_a_greatest_size_and_the_next_takes_the_rest() -> None:

@@ -66,12 +66,46 @@ def test_who_waits_comes_before_who_has_just_written() -> None:
     thread = threading.Thread(target=wait_for_it)
     with write_turn():
         thread.start()
-        until(lambda: is_held("waiting"))
+        until(lambda: is_held("backlogs"))
     with write_turn():
         order.append("again")
     thread.join(10)
 
     assert order == ["waited", "again"]
+
+
+def test_a_client_goes_before_a_backlog_that_waited_before_it(monkeypatch: Any) -> None:
+    monkeypatch.setattr(write_turns, "STAND_BACK_SECONDS", 60.0)
+    order: list[str] = []
+
+    def wait_for_it(name: str, *, before_backlogs: bool) -> None:
+        with write_turn(before_backlogs=before_backlogs):
+            order.append(name)
+
+    backlog = threading.Thread(target=wait_for_it, args=["backlog"], kwargs={"before_backlogs": 0})
+    client = threading.Thread(target=wait_for_it, args=["client"], kwargs={"before_backlogs": 1})
+    with write_turn():
+        backlog.start()
+        until(lambda: is_held("backlogs"))
+        client.start()
+        until(lambda: is_held("clients"))
+    client.join(10)
+    backlog.join(10)
+
+    assert order == ["client", "backlog"]
+
+
+def test_a_backlog_does_not_stand_back_for_ever_where_clients_always_wait() -> None:
+    always = os.open(lock_file("clients"), os.O_RDWR | os.O_CREAT)
+    fcntl.flock(always, fcntl.LOCK_EX)
+    try:
+        before = time.monotonic()
+        with write_turn():
+            stood_back = time.monotonic() - before
+    finally:
+        os.close(always)
+
+    assert stood_back >= write_turns.STAND_BACK_SECONDS
 
 
 def test_nobody_else_has_the_turn_meanwhile_and_an_error_ends_it() -> None:
