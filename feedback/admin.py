@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from feedback import dead_letters
-from feedback.forget_action import ForgettableListenerAdmin
+from feedback.forgetting.admin_action import ForgettableListenerAdmin
 from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
 from recommendations.admin import CappedPaginator, ReadOnly, link
 from recommendations.models import Listener

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
-from feedback import due, how_long, unsaid
+from feedback import due, how_long
 from feedback.events import Event, Record, Rejection, parse
 from feedback.fields import EPOCH
+from feedback.forgetting import unsaid
 from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent
 from feedback.pairs import known_songs, order_keys

@@ -15,9 +15,9 @@ from django.db import models, transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
-from feedback import unsaid
 from feedback.applying import Tally, as_judgement, contents_of, have_effect, letter
 from feedback.events import Event, Record, Rejection, parse
+from feedback.forgetting import unsaid
 from feedback.letters import Letter, as_record
 from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter

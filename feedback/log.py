@@ -1,6 +1,6 @@
 """A log of likes as its reader sees it, and the reader of the outbox.
 
-There are two: Kafka's topic (kafka_log.py) and, where no Kafka is set, the outbox itself. Both
+There are two: Kafka's topic (kafka/log.py) and, where no Kafka is set, the outbox itself. Both
 hand out batches of records and know how to note, in the transaction of the effects, that a batch
 is done. Nothing above this line knows which of them it reads.
 """
@@ -8,8 +8,6 @@ is done. Nothing above this line knows which of them it reads.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
-
-from django.conf import settings
 
 from feedback import due
 from feedback.database_watch import DatabaseWatch
@@ -66,16 +64,6 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
-
-
-def open_log(member_name: str) -> Log:
-    """The log that the settings name; the name is what Kafka's group knows the reader by."""
-    if not settings.KAFKA_BOOTSTRAP_SERVERS:
-        return OutboxLog()
-    # Only here: an installation without Kafka need not wait for its client's import.
-    from feedback.kafka_log import KafkaLog
-
-    return KafkaLog(member_name)
 
 
 class OutboxLog:

@@ -18,14 +18,15 @@ from django.utils import timezone
 from kafka import KafkaProducer
 from kafka.errors import InvalidRecordError, InvalidTimestampError, KafkaTimeoutError
 
-from feedback import due, presence
+from feedback import due
 from feedback.clock import now_us, to_ms
 from feedback.complaints import Complaints
+from feedback.consuming import presence
+from feedback.consuming.presence import RELAY_LEASE
 from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
-from feedback.kafka_clients import BROKER_ERRORS, LikesTopic, client_options
+from feedback.kafka.clients import BROKER_ERRORS, LikesTopic, client_options
 from feedback.log import LogUnavailable
-from feedback.presence import RELAY_LEASE
 from recommendations.leases import Hold
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from feedback import presence
+from feedback.consuming import presence
 from feedback.models import ConsumerStop, OutboxEvent
 from musicrec.reachability import kafka_fault, redis_fault
 from recommendations.models import Lease, ModelVersion

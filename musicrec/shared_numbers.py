@@ -13,7 +13,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from feedback import due
-from feedback.delays import BUCKETS_SECONDS, all_delays
+from feedback.consuming.delays import BUCKETS_SECONDS, all_delays
 from feedback.models import ConsumerStop, DeadLetter, OutboxEvent
 from musicrec.conditions import PROBE_TIMEOUT_SECONDS
 from musicrec.metrics import family, histogram, sample
@@ -83,7 +83,7 @@ def _ask_for_lags() -> dict[int, int] | None:
     if kafka_fault(settings.KAFKA_BOOTSTRAP_SERVERS, PROBE_TIMEOUT_SECONDS) is not None:
         return None
     # Only here: the client is large, and an installation without Kafka need not wait for it.
-    from feedback.lag import lag_by_partition
+    from feedback.kafka.lag import lag_by_partition
 
     return lag_by_partition()
 

@@ -13,8 +13,8 @@ from typing import Final
 from django.conf import settings
 from django.db.models.functions import Now
 
-from feedback import presence
-from feedback.members import host_name
+from feedback.consuming import presence
+from feedback.kafka.names import host_name
 from recommendations.models import Lease
 
 # A loop renews its lease between two batches, and a batch may take long.

@@ -12,7 +12,7 @@ django = get_wsgi_application()
 # The apps must be loaded before these three can be imported.
 from django.urls import get_resolver  # noqa: E402
 
-from feedback.forgetting import obey_ledger_at_start  # noqa: E402
+from feedback.forgetting.deletion import obey_ledger_at_start  # noqa: E402
 from musicrec.checks import refuse_errors  # noqa: E402
 from musicrec.turn_taking import take_turns  # noqa: E402
 

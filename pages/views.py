@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from access import callers
-from feedback import outbox, presence
+from feedback import outbox
+from feedback.consuming import presence
 from feedback.event_notes import note_event
 from feedback.models import AppliedEvent
 from pages.limits import within_limits

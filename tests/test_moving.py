@@ -19,7 +19,7 @@ from django.db.models import Model
 
 from access.models import ServiceKey
 from conftest import require
-from feedback.consuming import consume
+from feedback.consuming.loop import consume
 from feedback.log import OutboxLog
 from feedback.models import ConsumerOffset, DeadLetter, LikeDelay, OutboxEvent, OutboxSequence
 from feedback.tests.paths import patience, say

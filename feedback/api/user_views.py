@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from access.permissions import ActsForListener
 from feedback.api.serializers import ExportSerializer, ReceiptSerializer
-from feedback.exporting import export
-from feedback.forgetting import forget
+from feedback.forgetting.deletion import forget
+from feedback.forgetting.exporting import export
 from recommendations.api.queries import parse
 from recommendations.forgotten_ledger import LedgerUnwritable
 

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from django.conf import settings
-
-from feedback import due, offsets
+from feedback import due
 from feedback.events import Record
 
 ROWS_A_READ: Final = 1_000
@@ -48,22 +46,6 @@ class History(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
-
-
-def open_histories() -> list[History]:
-    """Everything that must be read. Raises HistoryMissing, LogUnavailable."""
-    if not settings.KAFKA_BOOTSTRAP_SERVERS:
-        if any(offsets.next_offsets(settings.LIKES_TOPIC).values()):
-            raise HistoryMissing(
-                f"likes were read from Kafka's topic {settings.LIKES_TOPIC} before:"
-                " set KAFKA_BOOTSTRAP_SERVERS, they are a part of the profiles"
-            )
-        return [OutboxHistory()]
-    # Only here: an installation without Kafka need not wait for its client's import.
-    from feedback.rebuilding.kafka_history import KafkaHistory
-
-    # Also with Kafka: what had its effect before Kafka was set was never sent.
-    return [OutboxHistory(), KafkaHistory()]
 
 
 class OutboxHistory:

@@ -15,8 +15,8 @@ from kafka import KafkaConsumer, TopicPartition
 from feedback import how_long
 from feedback.clock import as_datetime
 from feedback.events import Record
-from feedback.kafka_clients import BROKER_ERRORS, client_options
-from feedback.kafka_log import as_record
+from feedback.kafka.clients import BROKER_ERRORS, client_options
+from feedback.kafka.log import as_record
 from feedback.log import LogUnavailable
 from feedback.models import ConsumerOffset
 from feedback.offsets import record_digest

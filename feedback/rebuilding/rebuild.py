@@ -18,12 +18,13 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from feedback import unsaid
 from feedback.applying import as_judgement
 from feedback.events import Event, Record, parse
-from feedback.forgetting import obey_ledger
+from feedback.forgetting import unsaid
+from feedback.forgetting.deletion import obey_ledger
 from feedback.letters import put_aside, raw_digest
-from feedback.rebuilding.history import History, HistoryChanged, open_histories
+from feedback.rebuilding.history import History, HistoryChanged
+from feedback.rebuilding.opening import open_histories
 from recommendations import profile_shadow as shadow
 from recommendations.leases import Hold, lease
 from recommendations.profile_shadow import Differences

@@ -11,9 +11,9 @@ from kafka import KafkaProducer
 from access import callers
 from feedback.applying import Tally
 from feedback.clock import as_datetime, now_us, to_ms
-from feedback.consuming import consume
-from feedback.kafka_clients import LikesTopic, client_options
-from feedback.kafka_log import KafkaLog
+from feedback.consuming.loop import consume
+from feedback.kafka.clients import LikesTopic, client_options
+from feedback.kafka.log import KafkaLog
 from feedback.log import OutboxLog
 from feedback.models import OutboxEvent
 from feedback.outbox import Accepted, Refused, Wish, accept

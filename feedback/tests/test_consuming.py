@@ -10,14 +10,15 @@ import pytest
 from django.db import OperationalError, connection
 from kafka.errors import KafkaTimeoutError
 
-from feedback import applying, consuming
+from feedback import applying
 from feedback.complaints import Complaints
-from feedback.consuming import consume
+from feedback.consuming import loop
+from feedback.consuming.loop import consume
+from feedback.consuming.presence import Presence, is_shown
 from feedback.database_watch import DatabaseWatch
 from feedback.log import Batch, LogUnavailable, OutboxLog
 from feedback.models import DeadLetter
 from feedback.outbox import Wish, accept
-from feedback.presence import Presence, is_shown
 from feedback.relay import Relay
 from feedback.tests.paths import APP, patience, profile, say
 from recommendations.models import Lease, Song
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("songs")]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consuming, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
 
 
 def test_a_locked_database_is_waited_for_and_nothing_is_put_aside(
@@ -42,7 +43,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_put_aside(
 
     # The loop closes a connection that failed; the test's transaction must survive that.
     monkeypatch.setattr(connection, "close", lambda: None)
-    monkeypatch.setattr(consuming, "apply", apply)
+    monkeypatch.setattr(loop, "apply", apply)
     say("u", "a")
 
     with caplog.at_level(logging.WARNING):

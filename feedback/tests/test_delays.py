@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from feedback import dead_letters, delays
+from feedback import dead_letters
 from feedback.clock import now_us
-from feedback.delays import BUCKETS_SECONDS, Delays, all_delays
+from feedback.consuming import delays
+from feedback.consuming.delays import BUCKETS_SECONDS, Delays, all_delays
 from feedback.events import Event
 from feedback.models import LikeDelay, OutboxEvent
 from feedback.outbox import Accepted
@@ -96,7 +97,7 @@ def test_it_is_stored_every_two_seconds_and_not_at_each_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr("feedback.delays.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("feedback.consuming.delays.time.monotonic", lambda: clock[0])
     mine = Delays("machine-0")
     seen = []
     for clock[0] in (100.5, 101.9, 102.0, 103.9, 104.1):

@@ -12,9 +12,10 @@ from django.core.management import call_command
 from django.db import connection
 
 from access.listener_sessions import SESSION_KEY, UNTIL_KEY
-from feedback import dead_letters, forgetting, offsets
+from feedback import dead_letters, offsets
 from feedback.clock import now_us
-from feedback.forgetting import forget, obey_ledger
+from feedback.forgetting import deletion
+from feedback.forgetting.deletion import forget, obey_ledger
 from feedback.models import (
     AppliedEvent,
     ConsumerOffset,
@@ -442,6 +443,6 @@ def test_a_process_starts_where_the_ledger_cannot_be_obeyed(
 ) -> None:
     settings.FORGOTTEN_LEDGER = tmp_path
 
-    forgetting.obey_ledger_at_start()
+    deletion.obey_ledger_at_start()
 
     assert "cannot see whether a forgetting is missing" in caplog.text

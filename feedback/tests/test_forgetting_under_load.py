@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from feedback import outbox_rows
-from feedback.forgetting import forget
+from feedback.forgetting.deletion import forget
 from feedback.models import OutboxEvent
 from feedback.outbox import Accepted
 from feedback.outbox_rows import look_up

@@ -13,12 +13,13 @@ from django.db import connection
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import MemberState
 
-from feedback import kafka_member, offsets
+from feedback import offsets
 from feedback.applying import Tally
-from feedback.consuming import consume
-from feedback.kafka_clients import LikesTopic, client_options
-from feedback.kafka_group import Sharing, StickyAssignor
-from feedback.kafka_log import KafkaLog
+from feedback.consuming.loop import consume
+from feedback.kafka import member
+from feedback.kafka.clients import LikesTopic, client_options
+from feedback.kafka.group import Sharing, StickyAssignor
+from feedback.kafka.log import KafkaLog
 from feedback.log import Batch
 from feedback.models import AppliedEvent
 from feedback.offsets import Position
@@ -180,7 +181,7 @@ def test_reading_goes_on_while_a_member_holds_up_the_rebalance(
 def test_partitions_that_the_topic_gets_later_are_read(
     topic: Topic, reader: Callable[[str], Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_member, "METADATA_AGE_MS", 500)
+    monkeypatch.setattr(member, "METADATA_AGE_MS", 500)
     first, second = reader("first"), reader("second")
     wait_until_shared(first, second)
     admin = KafkaAdminClient(**client_options())

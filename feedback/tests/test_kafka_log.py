@@ -14,10 +14,10 @@ import feedback.relay
 from feedback import outbox
 from feedback.applying import apply
 from feedback.clock import now_us, record_time_us
-from feedback.consuming import consume
+from feedback.consuming.loop import consume
 from feedback.events import MAX_AHEAD_US
-from feedback.kafka_clients import LikesTopic, client_options
-from feedback.kafka_log import KafkaLog
+from feedback.kafka.clients import LikesTopic, client_options
+from feedback.kafka.log import KafkaLog
 from feedback.log import Batch, Fenced, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
 from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from feedback import due, lag
-from feedback.lag import lag_by_partition
+from feedback import due
+from feedback.kafka import lag
+from feedback.kafka.lag import lag_by_partition
 from feedback.models import OutboxEvent
 from feedback.tests.paths import KafkaPath, say
 from recommendations.models import Song

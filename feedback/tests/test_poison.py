@@ -8,13 +8,15 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from feedback import applying, consuming, dead_letters, kafka_member, letters, log, poison
+from feedback import applying, dead_letters, letters, log
 from feedback.clock import as_datetime, now_us
+from feedback.consuming import loop, poison
+from feedback.consuming.poison import Limits, Poisoned, PoisonGuard, remember
 from feedback.events import Record, Rejection, parse
+from feedback.kafka import member
 from feedback.letters import Letter
 from feedback.log import OutboxLog
 from feedback.models import ConsumerOffset, ConsumerStop, DeadLetter, OutboxEvent
-from feedback.poison import Limits, Poisoned, PoisonGuard, remember
 from feedback.reasons import Reason
 from feedback.tests.paths import EmbeddedPath, KafkaPath, Path, patience, say
 from feedback.tests.processes import run
@@ -171,7 +173,7 @@ def test_a_stop_of_another_consumer_in_the_meantime_stays() -> None:
 def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits and batches that few records fill."""
     settings.POISON_IN_A_ROW, settings.POISON_SHARE, settings.POISON_WINDOW = 20, 0.1, 1_000
-    for module in (log, kafka_member):
+    for module in (log, member):
         monkeypatch.setattr(module, "BATCH_SIZE", 5)
 
 
@@ -285,19 +287,19 @@ def test_letters_that_are_read_again_are_no_news(path: Path) -> None:
 def test_replayed_letters_are_not_counted() -> None:
     for n in range(15):
         _waiting(n)
-    consuming.consume(OutboxLog(), once=True, should_stop=patience())
+    loop.consume(OutboxLog(), once=True, should_stop=patience())
 
     for _ in range(5):
         dead_letters.replay(DeadLetter.objects.all())
     _waiting(15)
 
-    consuming.consume(OutboxLog(), once=True, should_stop=patience())
+    loop.consume(OutboxLog(), once=True, should_stop=patience())
     assert DeadLetter.objects.count() == 16
 
 
 @pytest.mark.usefixtures("songs", "small")
 def test_a_stop_that_cannot_be_stored_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consuming, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr("django.db.connection.close", lambda: None)
     refusals = iter([OperationalError("database is locked")] * 2)
 
@@ -306,12 +308,12 @@ def test_a_stop_that_cannot_be_stored_is_tried_again(monkeypatch: pytest.MonkeyP
             raise refusal
         remember(stop)
 
-    monkeypatch.setattr(consuming, "remember", locked)
+    monkeypatch.setattr(loop, "remember", locked)
     for n in range(21):
         _waiting(n)
 
     with pytest.raises(Poisoned):
-        consuming.consume(OutboxLog(), once=True, should_stop=patience())
+        loop.consume(OutboxLog(), once=True, should_stop=patience())
 
     assert ConsumerStop.objects.exists()
 
@@ -369,7 +371,7 @@ def test_a_letter_is_logged_with_its_id_reason_and_place_and_nothing_of_what_it_
     _waiting(7, b'{"v":"secret\\n","user_id":"secret"}')
 
     with django_capture_on_commit_callbacks(execute=True):
-        consuming.consume(OutboxLog(), once=True, should_stop=patience())
+        loop.consume(OutboxLog(), once=True, should_stop=patience())
 
     assert caplog.messages == [
         "put aside event=00000000-0000-4000-8000-000000000007 reason=wrong_type place=outbox/8"
@@ -384,7 +386,7 @@ def test_a_flood_is_one_line_a_batch(
         _waiting(n, b"nonsense" if n % 3 else b"[]")
 
     with django_capture_on_commit_callbacks(execute=True):
-        consuming.consume(OutboxLog(), once=True, should_stop=patience())
+        loop.consume(OutboxLog(), once=True, should_stop=patience())
         dead_letters.replay(DeadLetter.objects.all())
 
     [line] = caplog.messages

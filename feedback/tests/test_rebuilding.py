@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from feedback import dead_letters
 from feedback.clock import now_us
 from feedback.fields import as_rfc_3339
-from feedback.kafka_clients import client_options
+from feedback.kafka.clients import client_options
 from feedback.models import ConsumerOffset, DeadLetter
 from feedback.rebuilding import history
 from feedback.rebuilding.kafka_history import KafkaHistory

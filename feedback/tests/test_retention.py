@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from feedback import dead_letters, due, how_long, offsets, retention
 from feedback.clock import now_us
+from feedback.consuming.presence import Presence
 from feedback.models import AppliedEvent, ConsumerOffset, DeadLetter, OutboxEvent, OutboxSequence
-from feedback.presence import Presence
 from feedback.rebuilding.rebuild import rebuild
 from feedback.relay import relay
 from feedback.retention import keep_old_profiles, prune

@@ -9,11 +9,11 @@ import pytest
 from feedback import dead_letters
 from feedback.clock import now_us, to_ms
 from feedback.fields import as_rfc_3339
+from feedback.forgetting.unsaid import users_named
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from feedback.outbox import Accepted, Refused
 from feedback.reasons import Refusal
 from feedback.tests.paths import EmbeddedPath, Path, profile, say
-from feedback.unsaid import users_named
 from recommendations import forgotten
 from recommendations.models import Listener, Song
 

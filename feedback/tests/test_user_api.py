@@ -15,8 +15,8 @@ from django.test import Client
 from access import listener_tokens, service_keys
 from access.listener_sessions import SESSION_KEY
 from feedback.api import user_views
-from feedback.exporting import export
-from feedback.forgetting import forget
+from feedback.forgetting.deletion import forget
+from feedback.forgetting.exporting import export
 from feedback.models import OutboxEvent
 from feedback.tests.paths import EmbeddedPath, profile, say
 from recommendations.models import BaseWord, ForgottenListener, Interaction, Listener

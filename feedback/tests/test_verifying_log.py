@@ -10,7 +10,7 @@ from django.db.models import F
 from kafka import KafkaAdminClient, TopicPartition
 
 from feedback.clock import now_us
-from feedback.kafka_clients import client_options
+from feedback.kafka.clients import client_options
 from feedback.models import ConsumerOffset
 from feedback.tests.paths import KafkaPath
 from feedback.tests.test_verifying import found

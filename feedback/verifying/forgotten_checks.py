@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from feedback import unsaid
 from feedback.events import parse
+from feedback.forgetting import unsaid
 from feedback.letters import as_record
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.verifying.findings import ROWS_A_READ, Finding, Look

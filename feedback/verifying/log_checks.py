@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from feedback import offsets
 from feedback.fields import EPOCH
-from feedback.kafka_clients import BROKER_ERRORS, LikesTopic, client_options
+from feedback.kafka.clients import BROKER_ERRORS, LikesTopic, client_options
 from feedback.models import ConsumerOffset
 from feedback.verifying.findings import Finding, Look, duration
 from feedback.verifying.meanings import Code

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from feedback import presence
+from feedback.consuming import presence
 from feedback.models import ConsumerStop, OutboxEvent
 from musicrec import conditions, health
 from musicrec.conditions import Condition

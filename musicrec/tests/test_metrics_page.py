@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from access import listener_tokens, service_keys
-from feedback.delays import Delays
+from feedback.consuming.delays import Delays
 from feedback.events import Event
 from feedback.models import ConsumerOffset, ConsumerStop, DeadLetter, OutboxEvent
 from musicrec import metrics, shared_numbers
@@ -89,7 +89,7 @@ def _kafka_answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """A broker, as far as the page can see, with two partitions."""
     settings.KAFKA_BOOTSTRAP_SERVERS = ["kafka:9092"]
     monkeypatch.setattr(shared_numbers, "kafka_fault", lambda *_: None)
-    monkeypatch.setattr("feedback.lag.LikesTopic", Topic)
+    monkeypatch.setattr("feedback.kafka.lag.LikesTopic", Topic)
     monkeypatch.setattr(shared_numbers, "_lags", Remembered(shared_numbers._ask_for_lags))
 
 
@@ -191,7 +191,7 @@ def test_it_counts_dead_letters_by_state_and_reason_and_tells_of_a_stop() -> Non
 def test_the_delays_of_all_consumers_are_one_histogram_that_only_grows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("feedback.delays.now_us", lambda: 10_000_000)
+    monkeypatch.setattr("feedback.consuming.delays.now_us", lambda: 10_000_000)
     assert values("musicrec_like_to_visible_seconds_count") == {"": 0}
     for name in ("machine-0", "machine-1", "machine-0"):
         mine = Delays(name)

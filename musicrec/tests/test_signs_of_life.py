@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from feedback.members import MemberSlot
-from feedback.presence import RELAY_LEASE, Presence
+from feedback.consuming.presence import RELAY_LEASE, Presence
+from feedback.kafka.names import MemberSlot
 from recommendations.leases import Hold
 from recommendations.models import Lease
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from access import listener_tokens
 from access.throttles import CallerThrottle
+from feedback.consuming.presence import Presence
 from feedback.event_notes import event_of
 from feedback.models import AppliedEvent, OutboxEvent
-from feedback.presence import Presence
 from pages import present_listener, views
 from recommendations.models import Lease, Song
 from recommendations.tests import casts

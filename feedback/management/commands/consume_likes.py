@@ -10,12 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from feedback.applying import Tally
-from feedback.consuming import consume
-from feedback.delays import Delays
-from feedback.log import LogUnavailable, open_log
-from feedback.members import MemberSlot
-from feedback.poison import Poisoned
-from feedback.presence import Presence
+from feedback.consuming.delays import Delays
+from feedback.consuming.loop import consume
+from feedback.consuming.opening import open_log
+from feedback.consuming.poison import Poisoned
+from feedback.consuming.presence import Presence
+from feedback.kafka.names import MemberSlot
+from feedback.log import LogUnavailable
 from feedback.rebuilding.history import HistoryMissing
 from feedback.rebuilding.rebuild import RebuildGaveUp, differences, rebuild
 from feedback.rebuilding.report import in_words

@@ -8,7 +8,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from feedback.forgetting import Receipt, forget, obey_ledger
+from feedback.forgetting.deletion import Receipt, forget, obey_ledger
 from recommendations.forgotten_ledger import LedgerUnreadable, LedgerUnwritable
 from recommendations.identifiers import RULE, is_identifier
 

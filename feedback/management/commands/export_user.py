@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from feedback.exporting import export
+from feedback.forgetting.exporting import export
 
 
 class Command(BaseCommand):

@@ -9,9 +9,9 @@ from django.db.models import Max, Q, QuerySet
 
 from feedback.applying import contents_of
 from feedback.events import Event, parse
+from feedback.forgetting.unsaid import users_named
 from feedback.letters import as_record
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
-from feedback.unsaid import users_named
 from recommendations.models import BaseWord, Interaction, Listener, ShadowWord
 
 IDS_PER_STATEMENT: Final = 900

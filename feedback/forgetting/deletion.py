@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from access import listener_sessions
-from feedback import held, how_long
+from feedback import how_long
+from feedback.forgetting import held
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.outbox import issue_barrier
 from recommendations import forgotten, forgotten_ledger

@@ -13,8 +13,8 @@ from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from feedback import offsets
-from feedback.kafka_clients import LikesTopic, client_options
-from feedback.kafka_group import Sharing
+from feedback.kafka.clients import LikesTopic, client_options
+from feedback.kafka.group import Sharing
 from feedback.log import BATCH_SIZE
 from feedback.offsets import Position
 

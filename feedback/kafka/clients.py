@@ -10,7 +10,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from feedback import how_long
-from feedback.members import host_name
+from feedback.kafka.names import host_name
 
 # The client logs a traceback for every try at a broker that is away. The loops say it once.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -8,8 +8,8 @@ from kafka.errors import InconsistentGroupProtocolError
 
 from feedback import offsets
 from feedback.events import LAST_SEQ, Record
-from feedback.kafka_clients import BROKER_ERRORS
-from feedback.kafka_member import Fetched, Member
+from feedback.kafka.clients import BROKER_ERRORS
+from feedback.kafka.member import Fetched, Member
 from feedback.log import Batch, LogUnavailable
 from feedback.offsets import Position
 

@@ -5,7 +5,7 @@ from typing import Final
 from django.conf import settings
 
 from feedback import offsets
-from feedback.kafka_clients import BROKER_ERRORS, LikesTopic
+from feedback.kafka.clients import BROKER_ERRORS, LikesTopic
 
 # A broker that hangs must not hold up whoever asks.
 QUICK: Final = {"bootstrap_timeout_ms": 800, "request_timeout_ms": 800}

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from feedback.forgetting import forget
+from feedback.forgetting.deletion import forget
 from recommendations.admin import ListenerAdmin
 from recommendations.forgotten_ledger import LedgerUnwritable
 from recommendations.models import Listener

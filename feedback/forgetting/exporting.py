@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from access import listener_sessions
-from feedback import held
 from feedback.clock import as_datetime
 from feedback.events import LAST_SEQ
-from feedback.held import LETTERS_AT_ONCE, Held
+from feedback.forgetting import held
+from feedback.forgetting.held import LETTERS_AT_ONCE, Held
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from recommendations.forgotten import barriers
 from recommendations.models import Word

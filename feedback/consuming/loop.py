@@ -7,14 +7,15 @@ from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
 
-from feedback import dead_letters, forgetting
+from feedback import dead_letters
 from feedback.applying import Outcome, Tally, apply
 from feedback.complaints import Complaints
-from feedback.delays import Delays
+from feedback.consuming.delays import Delays
+from feedback.consuming.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
+from feedback.consuming.presence import Presence
 from feedback.events import Event
+from feedback.forgetting import deletion
 from feedback.log import Fenced, Log, LogUnavailable
-from feedback.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
-from feedback.presence import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def consume(
             if presence is not None:
                 presence.renew()
             if not obeyed:
-                forgetting.obey_ledger()
+                deletion.obey_ledger()
                 obeyed = True
             if songs.may_have_come():
                 tally.add(dead_letters.replay_for_songs(should_stop))
