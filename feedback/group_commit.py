@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Generic, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import OperationalError
+
+from recommendations.database_away import is_away
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,8 +77,8 @@ class GroupCommit(Generic[T, R]):
     def submit(self, request: T, size: int = 1) -> R:
         """The result of one request, once it is committed.
 
-        Raises OperationalError or InterfaceError, as all of its group, when the database does not
-        take the group. Any other error is the request's own.
+        Raises an error that ``is_away``, as all of its group, when the database does not take the
+        group. Any other error is the request's own.
         """
         entry: _Entry[T, R] = _Entry(request, size)
         with self._lock:
@@ -124,12 +126,13 @@ class GroupCommit(Generic[T, R]):
         """Give every entry its result or its error."""
         try:
             results = self._write([entry.request for entry in group])
-        except (OperationalError, InterfaceError) as error:
-            for entry in group:
-                # One each: raising adds to an error where it was raised.
-                entry.error = type(error)(*error.args)
-                entry.error.__cause__ = error
         except Exception as error:  # noqa: BLE001 - it is raised again in the thread that it is of
+            if is_away(error):
+                for entry in group:
+                    # One each: raising adds to an error where it was raised.
+                    entry.error = type(error)(*error.args)
+                    entry.error.__cause__ = error
+                return
             if len(group) == 1:
                 group[0].error = error
                 return

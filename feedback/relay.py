@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, Error, connection
 from django.utils import timezone
 from kafka import KafkaProducer
 from kafka.errors import InvalidRecordError, InvalidTimestampError, KafkaTimeoutError
@@ -27,6 +27,7 @@ from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
 from feedback.kafka.clients import BROKER_ERRORS, LikesTopic, client_options
 from feedback.log import LogUnavailable
+from recommendations.database_away import is_away
 from recommendations.leases import Hold
 
 logger = logging.getLogger(__name__)
@@ -176,7 +177,9 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
                     raise
                 complaints.about(error)
                 time.sleep(RETRY_SECONDS)
-            except (OperationalError, InterfaceError) as error:
+            except Error as error:
+                if not is_away(error):
+                    raise
                 complaints.about(error)
                 connection.close()
                 time.sleep(RETRY_SECONDS)
@@ -249,8 +252,13 @@ class _Turn:
 
     def over(self) -> None:
         """Let another relay begin at once."""
-        if self._hold is not None and self._hold.valid:
+        if self._hold is None or not self._hold.valid:
+            return
+        try:
             self._hold.release()
+        except DatabaseError:
+            # It runs out by itself.
+            return
 
 
 def _open_producer() -> KafkaProducer:

@@ -24,7 +24,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.signals import got_request_exception
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
@@ -34,6 +34,7 @@ from rest_framework.views import set_rollback
 from access.throttles import count_refusal
 from musicrec import request_ids
 from recommendations import sealing
+from recommendations.database_away import is_away
 
 CONTENT_TYPE: Final = "application/problem+json"
 BUSY_RETRY_SECONDS: Final = 2
@@ -100,11 +101,11 @@ def is_refused_by_database(error: BaseException | None) -> bool:
     """Whether the database did not take a request, through no fault of the request or the code."""
     if isinstance(error, IntegrityError):
         return sealing.speaks(error)
-    return isinstance(error, OperationalError | InterfaceError)
+    return is_away(error)
 
 
 def busy(error: BaseException | None) -> HttpResponse:
-    """503: the database is locked, full, away or moved. What was asked for has not been done."""
+    """503: the database is locked, full, read-only, away or moved. Nothing has been done."""
     log.error("the database did not take the request: %s", error)
     if error is not None and sealing.speaks(error):
         detail = f"T{sealing.MESSAGE[1:]}. Nothing was stored."
@@ -193,7 +194,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500, and the last stand of a database that is locked, full or away."""
+    """Django's handler500, and the last stand of a database that is away."""
     error = sys.exc_info()[1]
     if not is_api(request.path_info):
         response = defaults.server_error(request)

@@ -6,7 +6,11 @@ class RecommendationsConfig(AppConfig):
     name = "recommendations"
 
     def ready(self) -> None:
-        """Every connection to SQLite folds names as the rest of the project does."""
+        """What each new connection to the database is given."""
+        from recommendations.database_away import leave_read_only_servers
         from recommendations.database_folding import teach_sqlite
 
         connection_created.connect(teach_sqlite, dispatch_uid="recommendations.teach_sqlite")
+        connection_created.connect(
+            leave_read_only_servers, dispatch_uid="recommendations.leave_read_only_servers"
+        )

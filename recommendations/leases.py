@@ -179,6 +179,8 @@ def _keep_renewing(hold: Hold, done: threading.Event) -> None:
                     return
             except DatabaseError as error:
                 logger.warning("could not renew the lease %s: %s", hold.name, error)
+                # One that broke, or whose server takes no writes any more, stays so.
+                connection.close()
     finally:
         # The connection belongs to this thread; nobody else would close it.
         connection.close()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
 from feedback import dead_letters
 from feedback.applying import Outcome, Tally, apply
@@ -16,6 +16,7 @@ from feedback.consuming.presence import Presence
 from feedback.events import Event
 from feedback.forgetting import deletion
 from feedback.log import Fenced, Log, LogUnavailable
+from recommendations.database_away import is_away
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +35,9 @@ def consume(
 ) -> Tally:
     """Apply records until told to stop, or with ``once`` until all that was there is done.
 
-    A database that is locked or away is waited for; nothing is put aside because of it. A log
-    that is away is waited for too, but with ``once`` LogUnavailable is raised. Nothing is applied
-    before the ledger of the forgotten has been read.
+    A database that is locked, read-only or away is waited for; nothing is put aside because of it.
+    A log that is away is waited for too, but with ``once`` LogUnavailable is raised. Nothing is
+    applied before the ledger of the forgotten has been read.
     Raises LedgerUnreadable, and Poisoned when nearly everything would be put aside, unless
     accept_poison says that it may.
     """
@@ -63,13 +64,19 @@ def consume(
                 raise
             complaints.about(error)
             time.sleep(RETRY_SECONDS)
-        except (OperationalError, InterfaceError) as error:
-            complaints.about(error)
-            log.rewind()
-            # A connection that broke is opened anew by the next query; a sound one costs little.
-            connection.close()
-            time.sleep(RETRY_SECONDS)
+        except Error as error:
+            _wait_for_database(error, log, complaints)
     return tally
+
+
+def _wait_for_database(error: Error, log: Log, complaints: Complaints) -> None:
+    if not is_away(error):
+        raise error
+    complaints.about(error)
+    log.rewind()
+    # The next query opens another, which after a failover leads to another server.
+    connection.close()
+    time.sleep(RETRY_SECONDS)
 
 
 def _next_batch(log: Log, guard: PoisonGuard, delays: Delays | None) -> Tally:

@@ -54,7 +54,7 @@ def forget(user_id: str) -> Receipt:
     """Delete all that is held of a user, and mark that what was said until now never was.
 
     Whether anything is held makes no difference: what is still in Kafka must not come back.
-    Raises LedgerUnwritable, and OperationalError when the database is locked, full or away;
+    Raises LedgerUnwritable, and an error that ``is_away`` when the database is that;
     nothing has happened then, but see forgotten_ledger.
     """
     with write_turn(), transaction.atomic():

@@ -7,11 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from pytest_django import Settings
 
 from feedback import group_commit
 from feedback.group_commit import GroupCommit, _Entry
+from recommendations.database_away import is_read_only
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -162,6 +164,16 @@ def test_an_error_of_the_database_is_everybodys_and_nobody_is_tried_again(
     assert len({id(error) for error in errors}) == 3
     assert database.groups == [["first"], ["a", "b", "c"]]
     assert database.written == ["first"]
+
+
+def test_a_database_that_takes_no_writes_is_everybodys_too(database: Database) -> None:
+    database.errors["b"] = InternalError("cannot execute INSERT in a read-only transaction")
+    database.errors["b"].__cause__ = ReadOnlySqlTransaction()
+    with database.busy():
+        others = database.all_wait("a", "b")
+
+    assert all(is_read_only(each.exception(10)) for each in others)
+    assert database.groups == [["first"], ["a", "b"]]
 
 
 def test_what_is_wrong_with_one_hurts_no_other(database: Database) -> None:
