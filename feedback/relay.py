@@ -26,6 +26,7 @@ from feedback.consuming.presence import RELAY_LEASE
 from feedback.database_watch import DatabaseWatch
 from feedback.events import Record
 from feedback.kafka.clients import BROKER_ERRORS, LikesTopic, client_options
+from feedback.kafka.topic_faults import warn_of_faults
 from feedback.log import LogUnavailable
 from recommendations.database_away import is_away
 from recommendations.leases import Hold
@@ -149,6 +150,7 @@ class Relay:
             topic = LikesTopic()
             try:
                 topic.make_if_absent()
+                warn_of_faults(topic)
             finally:
                 topic.close()
             self._producer = _open_producer()

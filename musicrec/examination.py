@@ -3,6 +3,7 @@
 import platform
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from feedback.models import DeadLetter
 from musicrec import conditions
 from musicrec.conditions import Condition, ok
+from musicrec.reachability import kafka_fault
 from recommendations import forgotten_keys, model_store
 from recommendations.models import ForgottenListener, Listener, ModelVersion, Song
 
@@ -37,7 +39,7 @@ def examine() -> Iterator[Condition]:
                 )
             if found is not None:
                 yield found
-    for asked in (conditions.kafka(), conditions.redis()):
+    for asked in (conditions.kafka(), _topic(), conditions.redis()):
         if asked is not None:
             yield _broken(asked)
 
@@ -160,6 +162,29 @@ def _forgotten() -> Condition:
         "a rebuild, a load or an event in Kafka may bring these users back",
         forgotten_keys.ADVICE,
     )
+
+
+def _topic() -> Condition | None:
+    """Whether the topic keeps what it must; None where no broker is set, or none answers."""
+    fault = kafka_fault(settings.KAFKA_BOOTSTRAP_SERVERS, conditions.PROBE_TIMEOUT_SECONDS)
+    if fault is not None:
+        return None
+    # Only here: the client is large, and an installation without Kafka need not wait for it.
+    from feedback.kafka import topic_faults
+    from feedback.kafka.clients import BROKER_ERRORS, LikesTopic
+
+    try:
+        with closing(LikesTopic()) as topic:
+            configs = topic.configs()
+    except BROKER_ERRORS as error:
+        return Condition("topic", "degraded", "cannot be looked at", str(error))
+    if not configs:
+        return ok("topic", "not there yet, or not ours to look at", settings.LIKES_TOPIC)
+    found = topic_faults.faults(configs)
+    if not found:
+        return ok("topic", "keeps what it must", settings.LIKES_TOPIC)
+    advice = topic_faults.advice()
+    return Condition("topic", "broken", "; ".join(found), settings.LIKES_TOPIC, advice)
 
 
 def _value(query: str) -> object:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka.admin import ConfigResource, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from feedback import how_long
@@ -17,6 +17,18 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 # What a client may raise while a broker is away, hangs or comes back.
 BROKER_ERRORS: Final = (KafkaError, OSError)
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(time // timedelta(milliseconds=1))
+
+
+# Of the topic. Never compacted: the key is the user, and one like each would stay.
+TOPIC_CONFIGS: Final = {
+    "cleanup.policy": "delete",
+    "retention.ms": _milliseconds(how_long.TOPIC),
+    "segment.ms": _milliseconds(how_long.SEGMENT),
+}
 
 
 def client_options() -> dict[str, Any]:
@@ -37,15 +49,8 @@ class LikesTopic:
         self._admin = KafkaAdminClient(**client_options() | options)
 
     def make_if_absent(self) -> None:
-        """Make the topic. Never compacted: the key is the user, and one like each would stay."""
-        topic = {
-            "num_partitions": settings.LIKES_PARTITIONS,
-            "configs": {
-                "cleanup.policy": "delete",
-                "retention.ms": _milliseconds(how_long.TOPIC),
-                "segment.ms": _milliseconds(how_long.SEGMENT),
-            },
-        }
+        """Make the topic; one that is there stays as it is (see topic_faults)."""
+        topic = {"num_partitions": settings.LIKES_PARTITIONS, "configs": TOPIC_CONFIGS}
         if self.identity() is None:
             try:
                 self._admin.create_topics(
@@ -58,6 +63,13 @@ class LikesTopic:
         """What tells this topic from an earlier one of its name; None when there is none."""
         [topic] = self._admin.describe_topics([settings.LIKES_TOPIC])
         return None if topic["error_code"] else str(topic["topic_id"])
+
+    def configs(self) -> dict[str, str]:
+        """How it is set, by the names of Kafka; empty where there is none, or we may not ask."""
+        topic = ConfigResource("TOPIC", settings.LIKES_TOPIC)
+        found = self._admin.describe_configs([topic], config_filter="all")
+        of_it = found.get("topic", {}).get(settings.LIKES_TOPIC, {})
+        return {name: each["value"] for name, each in of_it.items()}
 
     def partitions(self) -> list[int]:
         """The numbers of its partitions, none when there is no topic."""
@@ -78,7 +90,3 @@ class LikesTopic:
     def close(self) -> None:
         """Close the connection."""
         self._admin.close()
-
-
-def _milliseconds(time: timedelta) -> str:
-    return str(time // timedelta(milliseconds=1))

@@ -15,6 +15,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 from feedback import offsets
 from feedback.kafka.clients import LikesTopic, client_options
 from feedback.kafka.group import Sharing
+from feedback.kafka.topic_faults import warn_of_faults
 from feedback.log import BATCH_SIZE
 from feedback.offsets import Position
 
@@ -41,6 +42,7 @@ class Member:
         self._sharing = Sharing(eager=eager)
         try:
             self._topic.make_if_absent()
+            warn_of_faults(self._topic)
             self._consumer = _open_consumer(name, self._sharing)
         except BaseException:
             self._topic.close()

@@ -1,8 +1,10 @@
 """Positions in a real Kafka: fenced, proven against the log, never reset behind one's back."""
 
 import json
+import logging
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from feedback.consuming.loop import consume
 from feedback.events import MAX_AHEAD_US
 from feedback.kafka.clients import LikesTopic, client_options
 from feedback.kafka.log import KafkaLog
+from feedback.kafka.topic_faults import faults
 from feedback.log import Batch, Fenced, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
 from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay
@@ -69,9 +72,43 @@ def test_the_topic_is_made_with_the_partitions_of_the_settings_and_never_compact
     assert path
     [topic] = admin.describe_topics([settings.LIKES_TOPIC])
     assert len(topic["partitions"]) == settings.LIKES_PARTITIONS == 3
-    topic_again = LikesTopic()
-    topic_again.make_if_absent()
-    topic_again.close()
+    with closing(LikesTopic()) as topic_again:
+        topic_again.make_if_absent()
+        configs = topic_again.configs()
+    # 30 days, of which a segment covers one.
+    assert (configs["cleanup.policy"], configs["retention.ms"]) == ("delete", "2592000000")
+    assert configs["segment.ms"] == "86400000"
+    assert faults(configs) == []
+
+
+def test_the_broker_has_a_record_when_all_its_replicas_have_it(path: KafkaPath) -> None:
+    assert path
+    with closing(feedback.relay._open_producer()) as producer:
+        # -1 is what "all" is on the wire.
+        assert producer.config["acks"] == -1
+
+
+@pytest.mark.parametrize("process", ["consumer", "relay"])
+def test_a_topic_of_others_that_drops_likes_is_used_and_warned_about(
+    likes_topic: str, caplog: pytest.LogCaptureFixture, process: str
+) -> None:
+    with closing(KafkaAdminClient(**client_options())) as admin:
+        its = {"cleanup.policy": "compact", "retention.ms": "3600000"}
+        admin.create_topics({likes_topic: {"num_partitions": 1, "configs": its}})
+    say("u", "a")
+
+    with caplog.at_level(logging.WARNING):
+        if process == "relay":
+            assert relay(once=True, should_stop=patience()) == 1
+        else:
+            with closing(KafkaLog("the-test")) as log:
+                log.poll(0.1)
+
+    [warning] = [record.message for record in caplog.records if likes_topic in record.message]
+    assert "cleanup.policy is compact" in warning
+    assert "records are kept for 1 h, and profiles stand in the base after 30 days" in warning
+    assert "kafka-configs.sh" in warning
+    assert "cleanup.policy=delete,retention.ms=2592000000" in warning
 
 
 def test_all_that_one_user_says_stands_in_one_partition(path: KafkaPath) -> None:

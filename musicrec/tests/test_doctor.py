@@ -1,6 +1,7 @@
 """``manage.py doctor``: it finds what is broken, says what to do, and changes nothing."""
 
 import json
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -163,3 +164,23 @@ def test_markers_that_find_nobody_are_named_with_what_to_do(settings: Settings) 
 
     settings.FORGOTTEN_KEYS = [old]
     assert states()["forgotten"] == "ok"
+
+
+@pytest.mark.kafka
+def test_a_topic_that_drops_likes_is_broken_and_the_command_that_mends_it_is_told(
+    likes_topic: str,
+) -> None:
+    from kafka import KafkaAdminClient
+
+    from feedback.kafka.clients import client_options
+
+    with closing(KafkaAdminClient(**client_options())) as admin:
+        assert states()["topic"] == "ok"
+        its = {"cleanup.policy": "compact"}
+        admin.create_topics({likes_topic: {"num_partitions": 1, "configs": its}})
+
+    code, text = doctor()
+
+    assert code == 1
+    assert "cleanup.policy is compact" in text
+    assert f"--entity-name {likes_topic} --add-config cleanup.policy=delete," in text
