@@ -94,7 +94,9 @@ def test_a_topic_of_others_that_drops_likes_is_used_and_warned_about(
 ) -> None:
     with closing(KafkaAdminClient(**client_options())) as admin:
         its = {"cleanup.policy": "compact", "retention.ms": "3600000"}
-        admin.create_topics({likes_topic: {"num_partitions": 1, "configs": its}})
+        admin.create_topics(
+            {likes_topic: {"num_partitions": 1, "configs": its}}, wait_for_metadata=True
+        )
     say("u", "a")
 
     with caplog.at_level(logging.WARNING):

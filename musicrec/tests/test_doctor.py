@@ -177,7 +177,9 @@ def test_a_topic_that_drops_likes_is_broken_and_the_command_that_mends_it_is_tol
     with closing(KafkaAdminClient(**client_options())) as admin:
         assert states()["topic"] == "ok"
         its = {"cleanup.policy": "compact"}
-        admin.create_topics({likes_topic: {"num_partitions": 1, "configs": its}})
+        admin.create_topics(
+            {likes_topic: {"num_partitions": 1, "configs": its}}, wait_for_metadata=True
+        )
 
     code, text = doctor()
 
