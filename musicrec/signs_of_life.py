@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from feedback.consuming import presence
-from feedback.kafka.names import host_name
+from feedback.kafka.names import slot_prefix
 from recommendations.models import Lease
 
 # A loop renews its lease between two batches, and a batch may take long.
@@ -24,8 +24,8 @@ OLDEST_SCHEDULE_SECONDS: Final = 600.0
 
 
 def consumer_fault() -> str | None:
-    """Why no consumer of this machine is believed to run; None where one does."""
-    return _lease_fault(f"{presence.PREFIX}-{host_name()}-")
+    """Why no consumer of this machine and STATE_DIR is believed to run; None where one does."""
+    return _lease_fault(f"{presence.PREFIX}-{slot_prefix()}")
 
 
 def relay_fault() -> str | None:

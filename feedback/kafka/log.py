@@ -3,8 +3,9 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from kafka import TopicPartition
-from kafka.errors import InconsistentGroupProtocolError
+from kafka.errors import FencedInstanceIdError, InconsistentGroupProtocolError
 
 from feedback import offsets
 from feedback.events import LAST_SEQ, Record
@@ -48,7 +49,8 @@ class KafkaLog:
             for tp, position in self._pending.items():
                 self._member.move(tp, position)
         except BROKER_ERRORS as error:
-            logger.debug("%s", self._lost(error))
+            level = logging.WARNING if isinstance(error, FencedInstanceIdError) else logging.DEBUG
+            logger.log(level, "%s", self._lost(error))
 
     def rewind(self) -> None:
         """Read on from where the database says."""
@@ -93,6 +95,12 @@ class KafkaLog:
     def _lost(self, error: Exception) -> LogUnavailable:
         self._drop()
         self._eager = False
+        if isinstance(error, FencedInstanceIdError):
+            return LogUnavailable(
+                f"another consumer has joined the group {settings.LIKES_GROUP} under the name of"
+                f" this one, {self._member_name}, and each throws the other out: give one of them"
+                " another host name or STATE_DIR, or another LIKES_GROUP"
+            )
         return LogUnavailable(f"Kafka cannot be reached ({type(error).__name__}: {error})")
 
     def _drop(self) -> None:

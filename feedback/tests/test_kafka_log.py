@@ -21,7 +21,7 @@ from feedback.events import MAX_AHEAD_US
 from feedback.kafka.clients import LikesTopic, client_options
 from feedback.kafka.log import KafkaLog
 from feedback.kafka.topic_faults import faults
-from feedback.log import Batch, Fenced, OutboxLog
+from feedback.log import Batch, Fenced, LogUnavailable, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
 from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay
 from feedback.tests.paths import KafkaPath, patience, profile, say
@@ -151,6 +151,25 @@ def test_a_batch_that_failed_is_handed_out_again(path: KafkaPath) -> None:
 
     assert next_batch(log).records == first.records
     log.close()
+
+
+def test_one_who_is_thrown_out_by_another_of_its_name_says_so(path: KafkaPath) -> None:
+    with closing(KafkaLog("twin")) as first, closing(KafkaLog("twin")) as second:
+        path.publish(bare("u", "a"))
+        path.flush()
+        batch = next_batch(first)
+        assert next_batch(second).records == batch.records
+        apply(batch.records, batch.settle)
+        first.committed()
+
+        with pytest.raises(LogUnavailable, match="under the name of this one, twin"):
+            poll_on(first)
+
+
+def poll_on(log: KafkaLog) -> None:
+    should_stop = patience()
+    while not should_stop():
+        log.poll(0.05)
 
 
 @pytest.mark.parametrize("is_open", [True, False], ids=["while reading", "while away"])

@@ -42,6 +42,10 @@ def test_the_address_that_the_health_check_calls_is_always_allowed(tmp_path: Pat
     assert done.stdout.split() == ["music.example.org", "127.0.0.1"]
 
 
+def test_replicas_are_not_one_member_of_the_group() -> None:
+    assert "hostname" not in OURS["consumer"]
+
+
 def test_only_the_worker_can_write_models_and_no_state_folder_is_shared() -> None:
     mounts = {name: each["volumes"] for name, each in OURS.items() if "volumes" in each}
     environments = [each["environment"] for each in OURS.values()]

@@ -56,6 +56,16 @@ def test_the_consumer_of_another_machine_is_no_sign_of_ours() -> None:
         call_command("alive", "consumer")
 
 
+def test_the_consumer_of_another_state_folder_is_no_sign_of_ours(
+    state: Path, settings: Any
+) -> None:
+    run_consumer()
+    settings.STATE_DIR = state / "another"
+
+    with pytest.raises(SystemExit, match=r"^consumer: no lease"):
+        call_command("alive", "consumer")
+
+
 # Which file holds the schedule depends on what this Python was built with.
 @pytest.mark.parametrize("ending", ["", ".db", "-wal"])
 def test_beat_lives_while_it_writes_its_schedule(state: Path, ending: str) -> None:
