@@ -50,7 +50,7 @@ def prune(now: datetime | None = None) -> Pruned:
     pruned = Pruned()
     with lease(LEASE, ttl_seconds=LEASE_SECONDS):
         _prune_outbox(now - how_long.OUTBOX, pruned)
-        pruned.applied_event = _in_chunks(lambda: _old_ids(now - how_long.APPLIED_IDS))
+        pruned.applied_event = _prune_ids(now - how_long.APPLIED_IDS)
         settled = DeadLetter.objects.filter(
             state__in=(DeadLetter.State.REPLAYED, DeadLetter.State.DISCARDED),
             resolved_at__lt=now - how_long.SETTLED_LETTERS,
@@ -113,22 +113,36 @@ def _keep_words(records: Sequence[Record]) -> None:
     )
 
 
-def _old_ids(before: datetime) -> QuerySet[Any]:
-    """Applied ids of before a moment, of which no row of the outbox is left.
+def _prune_ids(before: datetime) -> int:
+    """Delete applied ids of before a moment of which no row of the outbox is left; how many.
 
     SQLite has no index by time, which each like would pay for: rows stand there in the order in
-    which they were made, so the first ones tell. Postgres has one that costs next to nothing.
+    which they were made, so a chunk without old ones is the end of them. What must stay is passed
+    by, however much there is. Postgres has an index that costs next to nothing.
     """
     old = AppliedEvent.objects.filter(applied_at__lt=before)
-    if connection.vendor == "sqlite":
-        old = old.filter(event_id__in=_first_ids())
-    return old.exclude(event_id__in=OutboxEvent.objects.values("event_id"))
+    ours = OutboxEvent.objects.values("event_id")
+    if connection.vendor != "sqlite":
+        return _in_chunks(lambda: old.exclude(event_id__in=ours))
+    total, after_row = 0, 0
+    while True:
+        with write_turn(), transaction.atomic():
+            after_row, ids = _next_ids(after_row)
+            in_chunk = old.filter(event_id__in=ids)
+            if not in_chunk.exists():
+                return total
+            total += in_chunk.exclude(event_id__in=ours).delete()[0]
 
 
-def _first_ids() -> list[str]:
+def _next_ids(after_row: int) -> tuple[int, list[str]]:
+    """The ids of a chunk of rows after a row of SQLite's, and the last row of the chunk."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT event_id FROM applied_event ORDER BY rowid LIMIT %s", [CHUNK_ROWS])
-        return [event_id for (event_id,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT rowid, event_id FROM applied_event WHERE rowid > %s ORDER BY rowid LIMIT %s",
+            [after_row, CHUNK_ROWS],
+        )
+        rows = cursor.fetchall()
+    return (rows[-1][0] if rows else after_row), [event_id for _, event_id in rows]
 
 
 def _in_chunks(rows: Callable[[], QuerySet[Any]]) -> int:

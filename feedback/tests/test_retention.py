@@ -124,6 +124,21 @@ def test_ids_stay_as_long_as_their_rows(path: Path) -> None:
     assert AppliedEvent.objects.count() == 1
 
 
+@pytest.mark.parametrize("number", [1, 3, 7])
+def test_ids_that_must_stay_do_not_hold_up_those_after_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 3)
+    for user in range(12):
+        say(f"u{user}", "a")
+        path.drain()
+    first = OutboxEvent.objects.order_by("seq").values_list("seq", flat=True)[:number]
+    OutboxEvent.objects.filter(seq__in=list(first)).update(applied_at=None)
+
+    assert prune(timezone.now() + 400 * DAY).applied_event == 12 - number
+    assert AppliedEvent.objects.count() == number
+
+
 def test_settled_letters_go_when_no_log_has_them_and_open_ones_stay(path: Path) -> None:
     for song_id in ("given-up", "open"):
         path.publish(json.dumps({"user_id": "u", "song_id": song_id}).encode())
