@@ -16,7 +16,8 @@ from tests.faults.foreign import foreign
 from tests.faults.forms import Form
 from tests.faults.journal import VALUES, Pair, Said
 from tests.faults.scenario import Outcome
-from tests.faults.world import SONGS, World
+from tests.faults.template import SONGS
+from tests.faults.world import World
 from tests.installation import ROOT
 
 HOOK: Final = Path(__file__).parent / "clock_hook"

@@ -80,8 +80,8 @@ SHORT: Final = Form(
     short_lock_seconds=0.5,
     long_lock_seconds=2.0,
     drained=10_000,
-    redis_seconds=3.0,
-    retrain_seconds=2,
+    redis_seconds=1.0,
+    retrain_seconds=1,
     soak_minutes=0.0,
 )
 FULL: Final = Form(

@@ -30,7 +30,7 @@ def full_disk(world: World, form: Form) -> Outcome:
 def _fill_and_make_room(world: World, form: Form, disk: Disk, outcome: Outcome) -> None:
     running = world.start_all()
     with world.load(clients=4) as load:
-        _go_on(world, load)
+        world.await_answers(load, 20)
         disk.fill()
         world.wait(lambda: _refused(load) >= REFUSALS, "the disk to be full")
         for child in running.values():
@@ -47,15 +47,10 @@ def _fill_and_make_room(world: World, form: Form, disk: Disk, outcome: Outcome) 
         acknowledged = len(world.journal)
         applied = world.wait(lambda: world.applied() > acknowledged, "likes to be applied")
     outcome.note("refused", _refused(load))
-    outcome.at_most("accepted again within", accepted, form.slack)
-    outcome.at_most("applied again within", applied, 5 * form.slack)
+    outcome.at_most("accepted again within", accepted, 1.0 * form.slack)
+    outcome.at_most("applied again within", applied, 5.0 * form.slack)
     outcome.require(set(load.statuses) <= {202, *BUSY}, f"answers: {load.statuses}")
 
 
 def _refused(load: Load) -> int:
     return sum(count for status, count in load.statuses.items() if status in BUSY)
-
-
-def _go_on(world: World, load: Load) -> None:
-    answered = len(load.answers) + 20
-    world.wait(lambda: len(load.answers) >= answered, "answers")

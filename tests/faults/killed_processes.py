@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from musicrec.supervision import Child
 from tests.faults.forms import Form
-from tests.faults.load import Load
 from tests.faults.scenario import Outcome
 from tests.faults.world import World
 
@@ -75,7 +74,7 @@ def asked_to_end_under_load(world: World, form: Form) -> Outcome:
     with world.load() as load:
         for _ in range(form.terminations):
             for name in list(running):
-                _go_on(world, load)
+                world.await_answers(load, 100)
                 ended = world.end(running[name])
                 slowest = max(slowest, ended.seconds)
                 outcome.require(ended.code == 0, f"{name} ended with {ended.code}: {ended.said}")
@@ -96,11 +95,6 @@ def _growth(world: World, count: int) -> Callable[[], bool]:
 def _refill(world: World, count: int) -> None:
     if world.waiting() < IN_HAND:
         world.say(max(count, IN_HAND))
-
-
-def _go_on(world: World, load: Load) -> None:
-    answered = len(load.answers) + 100
-    world.wait(lambda: len(load.answers) >= answered, "answers")
 
 
 def _start(world: World, name: str) -> Child:

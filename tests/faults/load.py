@@ -123,8 +123,7 @@ class Load:
 
     def quantile(self, share: float) -> float:
         """Seconds within which that share of the answers came."""
-        found = sorted(answer.seconds for answer in list(self.answers))
-        return found[min(int(share * len(found)), len(found) - 1)] if found else 0.0
+        return quantile(list(self.answers), share)
 
     def _run(self, client: "_Client", later: float) -> None:
         try:
@@ -137,6 +136,12 @@ class Load:
             raise
         finally:
             client.close()
+
+
+def quantile(answers: Sequence["Answer"], share: float) -> float:
+    """Seconds within which that share of the answers came; 0 of none."""
+    found = sorted(answer.seconds for answer in answers)
+    return found[min(int(share * len(found)), len(found) - 1)] if found else 0.0
 
 
 class _Client:

@@ -15,7 +15,8 @@ from tests.faults.forms import Form
 from tests.faults.journal import VALUES, Said
 from tests.faults.load import Caller
 from tests.faults.scenario import Outcome
-from tests.faults.world import SONGS, World
+from tests.faults.template import SONGS
+from tests.faults.world import World
 
 AT_ONCE: Final = 8
 SECOND_US: Final = 1_000_000

@@ -15,7 +15,8 @@ from tests.faults.forms import Form
 from tests.faults.moments import seconds_since_1970
 from tests.faults.poison_messages import Poison, poison
 from tests.faults.scenario import Outcome
-from tests.faults.world import SONGS, World
+from tests.faults.template import SONGS
+from tests.faults.world import World
 
 # A burst every so often makes 2,000 a second, and one in five of them is good.
 BURST: Final = 50
@@ -53,7 +54,7 @@ def poison_among_good(world: World, form: Form) -> Outcome:
     outcome.take(world.settle(), dead=len(bad))
     outcome.require(not load.faults, f"5xx: {load.statuses}")
     _compare_letters(world, bad, outcome)
-    outcome.at_most("a good event waited", _longest_wait(world, began, said), form.slack)
+    outcome.at_most("a good event waited", _longest_wait(world, began, said), 1.0 * form.slack)
     broken = [log.name for log in world.logs() if "Traceback" in log.read_text(errors="replace")]
     outcome.require(not broken, f"tracebacks in {broken}")
     return outcome

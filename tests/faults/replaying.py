@@ -10,7 +10,8 @@ from tests.faults.database import Rows
 from tests.faults.forms import Form
 from tests.faults.journal import Pair, Said
 from tests.faults.scenario import Outcome
-from tests.faults.world import SONGS, World
+from tests.faults.template import SONGS
+from tests.faults.world import World
 
 OPEN: Final = "SELECT COUNT(*) FROM dead_letter WHERE state = 'open'"
 REOPEN: Final = "UPDATE dead_letter SET state = 'open', resolved_at = NULL"

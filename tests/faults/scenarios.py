@@ -133,7 +133,7 @@ SCENARIOS: Final = (
         "disk full, every process started anew on it",
         "503 and never a false 2xx, integrity_check ok, goes on by itself when there is room",
         full_disk.full_disk,
-        in_short=(KAFKA,),
+        in_short=(EMBEDDED,),
     ),
     Scenario(
         16,

@@ -8,7 +8,8 @@ from typing import Final, Self
 from tests import postgres
 from tests.faults.forms import Form
 from tests.faults.scenario import EMBEDDED, POSTGRES, Outcome, Scenario
-from tests.faults.world import Template, World
+from tests.faults.template import Template
+from tests.faults.world import World
 from tests.kafka.broker import Broker
 
 SEED: Final = 20260701

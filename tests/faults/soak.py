@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from musicrec.supervision import Child
+from musicrec.web_flags import WEB_FLAGS
 from tests.faults.forms import Form
 from tests.faults.moments import seconds_since_1970
 from tests.faults.scenario import Outcome
 from tests.faults.small_disk import with_children
 from tests.faults.world import World
 
-WEB_FLAGS: Final = ("--workers", "2", "--blocking-threads", "16")
 LIKES_PER_SECOND: Final = 200.0
 CLIENTS: Final = 16
 # Enough to fill the caches of the database, whose growing would look like a leak.

@@ -7,72 +7,29 @@ project's own code runs in the process of the harness.
 import json
 import os
 import random
-import shutil
 import signal
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
-
 from musicrec.supervision import Child
 from musicrec.web_flags import THREADS
-from tests.faults import audit, broker_log, load
+from tests.faults import broker_log, load
 from tests.faults.database import Database
 from tests.faults.journal import Journal, Pair, Said
 from tests.faults.load import Load, Server
 from tests.faults.oracle import Verdict, judge
+from tests.faults.template import SONGS, Template, environment
 from tests.installation import Installation, Web
 from tests.kafka.broker import Broker
 from tests.ports import free_port
 
-SONGS: Final = tuple(f"s{number}" for number in range(40))
 PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.005
 USERS_IN_BATCHES: Final = 50
-SECRET: Final = "of-the-fault-harness-" * 3
-
-
-class Template:
-    """An installation with songs, a service key and the audit's triggers: made once, copied often.
-
-    postgres: the address of an empty database of a server; worlds are then databases beside it.
-    """
-
-    def __init__(self, folder: Path, postgres: str = "") -> None:
-        self.folder, self.postgres = folder, postgres
-        here = Installation(folder, **environment(postgres))
-        here.manage("migrate", "--verbosity", "0")
-        songs = folder / "songs.csv"
-        songs.write_text(
-            "song_id,title,artist,genre\n" + "".join(f"{song},{song},,\n" for song in SONGS)
-        )
-        here.manage("loadcsv", "--songs", str(songs))
-        self.credential = here.manage("issue_token", "--service", "faults")
-        audit.install(Database(folder / "musicrec.sqlite3", postgres))
-
-    def copy(self, folder: Path) -> str:
-        """Make a copy; returns its DATABASE_URL."""
-        shutil.copytree(self.folder, folder)
-        if not self.postgres:
-            return ""
-        name = f"world_{uuid.uuid4().hex}"
-        with psycopg.connect(self.postgres, dbname="template1", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE postgres")
-        return self.postgres.rpartition("/")[0] + "/" + name
-
-
-def environment(database_url: str, broker: Broker | None = None) -> dict[str, str]:
-    """The settings of a world."""
-    made = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}
-    if broker is not None:
-        own = f"faults-{uuid.uuid4().hex}"
-        made |= {"KAFKA_BOOTSTRAP_SERVERS": broker.address, "LIKES_TOPIC": own, "LIKES_GROUP": own}
-    return made
 
 
 @dataclass(frozen=True)
@@ -254,6 +211,11 @@ class World:
                 raise AssertionError(f"waited {seconds} s for {what}\n{self._last_words()}")
             time.sleep(every)
         return time.monotonic() - started
+
+    def await_answers(self, load: Load, count: int) -> None:
+        """Wait until these clients have got so many answers more."""
+        answered = len(load.answers) + count
+        self.wait(lambda: len(load.answers) >= answered, "answers")
 
     def pass_time(self, seconds: float) -> None:
         """Let the world go on for so long."""
