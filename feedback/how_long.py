@@ -14,6 +14,8 @@ OUTBOX: Final = timedelta(hours=24)
 # letter that was given up must be known for as long as a rebuild can read its message again.
 APPLIED_IDS: Final = TOPIC + timedelta(days=7)
 SETTLED_LETTERS: Final = APPLIED_IDS
+# Of processes that were killed: time to see that they were there, and when.
+ENDED_LEASES: Final = timedelta(days=1)
 # Profiles are kept in the base so long after they were written, well before the topic drops their
 # events; an event that is applied later than LATE after its record is kept at once.
 PROFILES_UNKEPT: Final = TOPIC - timedelta(days=5)

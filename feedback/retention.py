@@ -1,8 +1,9 @@
-"""What may go: rows of the outbox, ids that were applied and letters that are settled.
+"""What may go: rows of the outbox, ids that were applied, letters that are settled, and traces.
 
 Nothing goes that could still be needed. A row of the outbox goes when its effect has stood for a
 day, and its word stays in the base; ids and settled letters go when no log can bring their
-messages again. The sequence of the outbox and the tombstones of the profiles never go.
+messages again; leases that were never given back go, and what their consumers have counted stays
+as a sum. The sequence of the outbox and the tombstones of the profiles never go.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +18,11 @@ from django.utils import timezone
 
 from feedback import due, how_long
 from feedback.applying import as_judgement
+from feedback.consuming import delays
 from feedback.events import Event, Record, parse
 from feedback.letters import put_aside, raw_digest
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
-from recommendations import profile_base
-from recommendations.leases import lease
+from recommendations import leases, profile_base
 from recommendations.profiles import let_writers_in
 from recommendations.write_turns import write_turn
 
@@ -36,19 +37,22 @@ class Pruned:
     """How many rows went, by table.
 
     untraced: rows of the outbox that are marked as done and whose id stands nowhere. They stay.
+    like_delay: of consumers that are no more; their counts stay, added up in one row.
     """
 
     outbox: int = 0
     untraced: int = 0
     applied_event: int = 0
     dead_letter: int = 0
+    lease: int = 0
+    like_delay: int = 0
 
 
 def prune(now: datetime | None = None) -> Pruned:
     """Delete what may go, in short transactions. Raises LeaseTaken where another does so."""
     now = now or timezone.now()
     pruned = Pruned()
-    with lease(LEASE, ttl_seconds=LEASE_SECONDS):
+    with leases.lease(LEASE, ttl_seconds=LEASE_SECONDS):
         _prune_outbox(now - how_long.OUTBOX, pruned)
         pruned.applied_event = _prune_ids(now - how_long.APPLIED_IDS)
         settled = DeadLetter.objects.filter(
@@ -56,6 +60,9 @@ def prune(now: datetime | None = None) -> Pruned:
             resolved_at__lt=now - how_long.SETTLED_LETTERS,
         )
         pruned.dead_letter = _in_chunks(lambda: settled)
+        with write_turn():
+            pruned.lease = leases.forget_ended(how_long.ENDED_LEASES)
+        pruned.like_delay = delays.fold_ended()
     return pruned
 
 

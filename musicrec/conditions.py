@@ -158,7 +158,7 @@ def _process(name: str, lease: str, missed: str, advice: str) -> Condition:
     if leases_of_it.filter(expires_at__gt=Now() - GRACE).exists():
         return ok(name, "runs")
     seen = leases_of_it.order_by("-expires_at").values_list("expires_at", flat=True).first()
-    inside = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never seen"
+    inside = f"last seen {seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "not seen for a day"
     return Condition(name, "degraded", missed, inside, advice)
 
 

@@ -133,6 +133,16 @@ def lease(
         hold.release()
 
 
+def forget_ended(kept: timedelta) -> int:
+    """Delete leases that ran out longer ago than this, and were never given back; how many.
+
+    Each container has a host name of its own, and who has one in its lease's name would leave a row
+    whenever it is killed.
+    """
+    deleted, _ = Lease.objects.filter(expires_at__lt=Now() - kept).delete()
+    return deleted
+
+
 def free_if_holder_died(name: str) -> None:
     """Free a lease whose holder was a process of this machine that is gone.
 

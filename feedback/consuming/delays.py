@@ -8,6 +8,7 @@ or broker were away counts with all of its waiting.
 """
 
 import logging
+import math
 import time
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from typing import Final
 from django.db import Error, transaction
 
 from feedback.clock import now_us
+from feedback.consuming import presence
 from feedback.events import Event
 from feedback.models import LikeDelay
 from recommendations.write_turns import write_turn
@@ -27,6 +29,8 @@ BUCKETS_SECONDS: Final = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0),
 )
 FLUSH_SECONDS: Final = 2.0
+# The row of all consumers that are no more. None has this name: Kafka allows no brackets.
+ENDED: Final = "(ended)"
 
 
 class Delays:
@@ -85,9 +89,34 @@ class Delays:
 
 def all_delays() -> tuple[list[int], float]:
     """Events by bucket, and the sum of their delays in seconds, of all consumers together."""
-    counts, seconds = [0] * (len(BUCKETS_SECONDS) + 1), 0.0
-    for row in LikeDelay.objects.all():
-        if len(row.counts) == len(counts):
-            counts = [total + number for total, number in zip(counts, row.counts, strict=True)]
-            seconds += row.seconds
-    return counts, seconds
+    return _total(LikeDelay.objects.all())
+
+
+def fold_ended() -> int:
+    """Add up the rows of consumers that are no more in one; returns how many there were.
+
+    The totals stay, and Prometheus takes any that goes back for a restart. A consumer that comes
+    back begins a new row.
+    """
+    names = LikeDelay.objects.exclude(consumer=ENDED).values_list("consumer", flat=True)
+    gone = presence.without_trace(names)
+    if not gone:
+        return 0
+    with write_turn(), transaction.atomic():
+        chosen = LikeDelay.objects.filter(consumer__in=[*gone, ENDED]).order_by("consumer")
+        rows = list(chosen.select_for_update())
+        counts, seconds = _total(rows)
+        # Rounded up: the sum of all rows must not become less by the last bit of a rounding.
+        whole = {"counts": counts, "seconds": math.nextafter(seconds, math.inf)}
+        LikeDelay.objects.update_or_create(consumer=ENDED, defaults=whole)
+        folded = [row.consumer for row in rows if row.consumer != ENDED]
+        LikeDelay.objects.filter(consumer__in=folded).delete()
+    return len(folded)
+
+
+def _total(rows: Iterable[LikeDelay]) -> tuple[list[int], float]:
+    """All that fit, added up; the seconds exactly, whatever their order, and rounded once."""
+    fitting = [row for row in rows if len(row.counts) == len(BUCKETS_SECONDS) + 1]
+    nothing = [0] * (len(BUCKETS_SECONDS) + 1)
+    counts = [sum(each) for each in zip(nothing, *(row.counts for row in fitting), strict=True)]
+    return counts, math.fsum(row.seconds for row in fitting)

@@ -1,6 +1,7 @@
 """Showing that a consumer or a relay runs: a lease, renewed by its loop, that others look for."""
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import DatabaseError
@@ -21,11 +22,21 @@ def is_shown() -> bool:
     return Lease.objects.filter(name__startswith=PREFIX, expires_at__gt=Now()).exists()
 
 
+def without_trace(members: Iterable[str]) -> list[str]:
+    """Those of whom no lease is left: they ended in order, or were killed long ago."""
+    names = set(Lease.objects.filter(name__startswith=PREFIX).values_list("name", flat=True))
+    return [member for member in members if _lease_name(member) not in names]
+
+
+def _lease_name(member: str) -> str:
+    return f"{PREFIX}-{member}"[-64:]
+
+
 class Presence:
     """A consumer's sign of life. It guards nothing, and a consumer works without it."""
 
     def __init__(self, member: str) -> None:
-        name = f"{PREFIX}-{member}"[-64:]
+        name = _lease_name(member)
         # Held under the member's own name: after a kill the next process goes on with it at once.
         self._hold = Hold(name, TTL_SECONDS, holder=name)
         self._renew_at = 0.0

@@ -9,7 +9,8 @@ from django.db import OperationalError
 from feedback import dead_letters
 from feedback.clock import now_us
 from feedback.consuming import delays
-from feedback.consuming.delays import BUCKETS_SECONDS, Delays, all_delays
+from feedback.consuming.delays import BUCKETS_SECONDS, ENDED, Delays, all_delays, fold_ended
+from feedback.consuming.presence import Presence
 from feedback.events import Event
 from feedback.models import LikeDelay, OutboxEvent
 from feedback.outbox import Accepted
@@ -74,6 +75,58 @@ def test_a_row_with_the_buckets_of_another_release_begins_anew() -> None:
     mine.flush()
 
     assert (counted(), all_delays()[1]) == ({"1.0": 1}, 1.0)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_rows_of_consumers_that_are_no_more_become_one_and_no_total_goes_back() -> None:
+    Presence("running").renew()
+    for name in ("running", "ended", "killed"):
+        mine = Delays(name)
+        # No binary fraction: added up in another order, they differ in the last bit.
+        mine.count([said(0.1), said(0.7)])
+        mine.flush()
+    before = all_delays()
+
+    assert fold_ended() == 2
+    assert set(LikeDelay.objects.values_list("consumer", flat=True)) == {"running", ENDED}
+    assert all_delays()[0] == before[0]
+    assert before[1] <= all_delays()[1] == pytest.approx(before[1])
+    assert fold_ended() == 0
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_consumer_whose_row_was_added_to_the_rest_begins_another() -> None:
+    mine = Delays("machine-0")
+    for _ in range(2):
+        mine.count([said(1)])
+        mine.flush()
+        fold_ended()
+
+    assert counted() == {"1.0": 2}
+    assert LikeDelay.objects.get().consumer == ENDED
+
+
+def test_the_sum_of_delays_does_not_become_less_by_a_rounding() -> None:
+    # Half a bit of 1.0 each: all three are more than 1.0, and 1.0 with one of them is 1.0.
+    Presence("running").renew()
+    for name, seconds in (("ended", 1.0), ("killed", 2.0**-53), ("running", 2.0**-53)):
+        counts = [1] * (len(BUCKETS_SECONDS) + 1)
+        LikeDelay.objects.create(consumer=name, counts=counts, seconds=seconds)
+    before = all_delays()[1]
+
+    fold_ended()
+
+    assert before > 1.0
+    assert all_delays()[1] >= before
+
+
+@pytest.mark.usefixtures("frozen")
+def test_rows_with_other_buckets_go_and_count_for_nothing() -> None:
+    LikeDelay.objects.create(consumer="machine-0", counts=[5, 5], seconds=9.0)
+
+    assert fold_ended() == 1
+    assert counted() == {}
+    assert all_delays()[1] == pytest.approx(0)
 
 
 @pytest.mark.usefixtures("frozen")

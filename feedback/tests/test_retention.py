@@ -11,14 +11,22 @@ from django.utils import timezone
 
 from feedback import dead_letters, due, how_long, offsets, retention
 from feedback.clock import now_us
+from feedback.consuming.delays import ENDED
 from feedback.consuming.presence import Presence
-from feedback.models import AppliedEvent, ConsumerOffset, DeadLetter, OutboxEvent, OutboxSequence
+from feedback.models import (
+    AppliedEvent,
+    ConsumerOffset,
+    DeadLetter,
+    LikeDelay,
+    OutboxEvent,
+    OutboxSequence,
+)
 from feedback.rebuilding.rebuild import rebuild
 from feedback.relay import relay
 from feedback.retention import keep_old_profiles, prune
 from feedback.tests.paths import EmbeddedPath, Path, profile, say
 from recommendations import leases
-from recommendations.models import BaseWord, Interaction, Song
+from recommendations.models import BaseWord, Interaction, Lease, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +156,20 @@ def test_settled_letters_go_when_no_log_has_them_and_open_ones_stay(path: Path) 
     assert prune(timezone.now() + how_long.SETTLED_LETTERS - DAY).dead_letter == 0
     assert prune(timezone.now() + how_long.SETTLED_LETTERS + DAY).dead_letter == 1
     assert DeadLetter.objects.get().song_id == "open"
+
+
+def test_traces_of_consumers_that_were_killed_go_after_a_day(db: None) -> None:
+    for name, hours in (("today", 23), ("before", 25)):
+        Presence(name).renew()
+        LikeDelay.objects.create(consumer=name)
+        mine = Lease.objects.filter(name__endswith=name)
+        mine.update(expires_at=timezone.now() - timedelta(hours=hours))
+
+    pruned = prune()
+
+    assert (pruned.lease, pruned.like_delay) == (1, 1)
+    assert Lease.objects.get().name == "likes-consumer-today"
+    assert set(LikeDelay.objects.values_list("consumer", flat=True)) == {"today", ENDED}
 
 
 def test_many_rows_go_in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ class Command(BaseCommand):
     """Does by hand what the Celery worker does by the hour and the day."""
 
     help = (
-        "Delete rows of the outbox a day after their effect, and applied ids and settled dead"
-        " letters that no log can bring again. Example: manage.py prune_likes --json"
+        "Delete rows of the outbox a day after their effect, applied ids and settled dead letters"
+        " that no log can bring again, and traces of consumers that are no more."
+        " Example: manage.py prune_likes --json"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,8 +37,10 @@ class Command(BaseCommand):
 
 def _in_words(pruned: Pruned, kept: int) -> str:
     words = (
-        f"deleted {pruned.outbox:,} rows of the outbox, {pruned.applied_event:,} applied ids and"
-        f" {pruned.dead_letter:,} settled dead letters; kept {kept:,} profile rows in the base"
+        f"deleted {pruned.outbox:,} rows of the outbox, {pruned.applied_event:,} applied ids,"
+        f" {pruned.dead_letter:,} settled dead letters and {pruned.lease:,} leases that had ended;"
+        f" added up the delays that {pruned.like_delay:,} ended consumers had counted;"
+        f" kept {kept:,} profile rows in the base"
     )
     if pruned.untraced:
         words += (
