@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from feedback import dead_letters
 from feedback.forgetting.admin_action import ForgettableListenerAdmin
 from feedback.models import ConsumerOffset, DeadLetter, OutboxEvent
+from feedback.raw_text import in_brief
 from recommendations.admin import CappedPaginator, ReadOnly, link
 from recommendations.models import Listener
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 else:
     OutboxBase = LetterBase = OffsetBase = admin.ModelAdmin
 
-SHOWN_BYTES: Final = 2_000
 # A request that takes longer may be ended by a proxy; what was replayed until then stands.
 REPLAY_SECONDS: Final = 15.0
 
@@ -66,7 +66,7 @@ class OutboxAdmin(FindsById, ReadOnly, OutboxBase):
     @admin.display(description="payload")
     def text(self, event: OutboxEvent) -> str:
         """The payload as text."""
-        return as_text(bytes(event.payload))
+        return in_brief(event.payload)
 
 
 @admin.register(DeadLetter)
@@ -89,7 +89,7 @@ class DeadLetterAdmin(FindsById, ReadOnly, LetterBase):
     @admin.display(description="message")
     def text(self, letter: DeadLetter) -> str:
         """The raw bytes as text, with everything odd in them spelt out."""
-        return as_text(bytes(letter.raw))
+        return in_brief(letter.raw)
 
     @admin.display(description="user", ordering="user_id")
     def user(self, letter: DeadLetter) -> str:
@@ -159,9 +159,3 @@ class ConsumerOffsetAdmin(ReadOnly, OffsetBase):
 # The list without this stands in the app below, which knows nothing of outbox and dead letters.
 admin.site.unregister(Listener)
 admin.site.register(Listener, ForgettableListenerAdmin)
-
-
-def as_text(raw: bytes) -> str:
-    """Bytes as ASCII text, cut to what a page can show."""
-    shown = ascii(raw[:SHOWN_BYTES].decode("utf-8", errors="backslashreplace"))[1:-1]
-    return shown if len(raw) <= SHOWN_BYTES else f"{shown} … ({len(raw)} bytes)"

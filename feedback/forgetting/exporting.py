@@ -13,6 +13,7 @@ from feedback.events import LAST_SEQ
 from feedback.forgetting import held
 from feedback.forgetting.held import LETTERS_AT_ONCE, Held
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
+from feedback.raw_text import as_text
 from recommendations.forgotten import barriers
 from recommendations.models import Word
 from recommendations.one_moment import one_moment
@@ -134,8 +135,3 @@ class _Letters:
                 return None
             self._left -= len(raw)
         return as_text(raw)
-
-
-def as_text(raw: bytes | memoryview) -> str:
-    """Bytes as the text that they are; what is not UTF-8 is spelt out (\\xff)."""
-    return bytes(raw).decode("utf-8", errors="backslashreplace")

@@ -88,6 +88,82 @@ def test_replay_applies_what_can_be_applied_by_now_and_leaves_the_rest_open() ->
     assert states == {"unknown_song": "replayed", "bad_json": "open"}
 
 
+def test_what_was_sent_is_shown_in_its_own_letters_and_what_is_none_spelt_out() -> None:
+    [letter] = put_aside(1, raw="{Zoë".encode() + b"\xff", key="ü".encode())
+
+    shown = json.loads(run("show", str(letter.pk), "--json"))
+    text = run("show", str(letter.pk))
+
+    assert (shown["raw"], shown["key"], shown["bytes"]) == ("{Zoë\\xff", "ü", 6)
+    assert r"raw: {Zo\xeb\\xff" in text
+    assert r"key: \xfc" in text
+
+
+def test_a_long_message_is_whole_as_json_and_marked_where_it_is_cut() -> None:
+    raw = b"{" + b"x" * 2_000 + b"end"
+    [letter] = put_aside(1, raw=raw)
+
+    assert json.loads(run("show", str(letter.pk), "--json"))["raw"] == raw.decode()
+    last = run("show", str(letter.pk)).splitlines()[-1]
+    assert last == "raw: {" + "x" * 1_999 + " … (2004 bytes)"
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
+    """Be at a terminal and say so; gives what was asked."""
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.write", asked.append)
+    monkeypatch.setattr("builtins.input", lambda: answer)
+    return asked
+
+
+def test_all_are_given_up_only_after_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answer_with(monkeypatch, "")
+    with pytest.raises(CommandError, match="nothing was discarded"):
+        run("discard", "--all")
+    assert DeadLetter.objects.filter(state="open").count() == 2
+
+    answer_with(monkeypatch, "y")
+    assert run("discard", "--all") == "discarded 2"
+
+    assert "Give up 2 dead letters, all that are open, for good? [y/N] " in asked
+    # There is nothing left to ask about.
+    answer_with(monkeypatch, "n")
+    assert run("discard", "--all") == "discarded 0"
+
+
+def test_what_comes_while_the_question_stands_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def agree() -> str:
+        put_aside(1)
+        return "y"
+
+    answer_with(monkeypatch, "y")
+    monkeypatch.setattr("builtins.input", agree)
+
+    assert run("discard", "--all") == "discarded 2"
+    assert DeadLetter.objects.filter(state="open").count() == 1
+
+
+def test_where_nobody_can_answer_all_are_given_up_with_yes_alone() -> None:
+    with pytest.raises(CommandError, match="give --yes where nobody can answer"):
+        run("discard", "--all")
+    assert DeadLetter.objects.filter(state="open").count() == 2
+
+    assert run("discard", "--all", "--yes") == "discarded 2"
+
+
+@pytest.mark.parametrize("word", ["list", "summary", "show", "replay", "discard"])
+def test_the_help_of_each_word_has_an_example(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(word, "--help")
+
+    assert f"manage.py dead_letters {word}" in capsys.readouterr().out
+
+
 def put_aside(number: int, raw: bytes = b"{", **columns: Any) -> list[DeadLetter]:
     """So many letters of one kind, each with an id of its own."""
     for _ in range(number):

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from tqdm import tqdm
 
 from feedback.dead_letters import Count, counts, discard, replay
+from feedback.management.asking import INTERRUPTED, make_sure
 from feedback.models import DeadLetter
+from feedback.raw_text import as_text, in_brief
 from feedback.reasons import Reason
 from feedback.stopping import stop_on_signals
 
-SHOWN_BYTES: Final = 2_000
 LISTED: Final = 50
 SKIPPED: Final = 3
-INTERRUPTED: Final = 130
 LARGEST_ID: Final = 2**63 - 1
 
 
@@ -38,21 +38,29 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the five words and their flags."""
         words = parser.add_subparsers(dest="word", metavar="list|summary|show|replay|discard")
-        listing = words.add_parser("list", help="the newest ones, one a line (the default)")
+        listing = _add_word(words, "list", "the newest ones, one a line (the default)")
         _add_filters(listing)
-        listing.add_argument("--state", choices=[*DeadLetter.State.values, "all"], default="open")
-        listing.add_argument("--limit", type=_number, default=LISTED, metavar="N")
+        listing.add_argument(
+            "--state",
+            choices=[*DeadLetter.State.values, "all"],
+            default="open",
+            help="only in this state (open)",
+        )
+        listing.add_argument(
+            "--limit", type=_number, default=LISTED, metavar="N", help=f"at most so many ({LISTED})"
+        )
         listing.add_argument("--before", type=_number, metavar="ID", help="go on below this one")
-        words.add_parser("summary", help="how many there are, by state and reason")
-        show = words.add_parser("show", help="all of one")
-        show.add_argument("ids", type=_number, nargs=1, metavar="ID")
+        _add_word(words, "summary", "how many there are, by state and reason")
+        show = _add_word(words, "show", "all of one")
+        show.add_argument("ids", type=_number, nargs=1, metavar="ID", help="its number")
         for word, meaning in (("replay", "apply again"), ("discard", "give up for good")):
-            act = words.add_parser(word, help=f"{meaning}; only open ones")
-            act.add_argument("ids", type=_number, nargs="*", metavar="ID")
+            act = _add_word(words, word, f"{meaning}; only open ones")
+            act.add_argument("ids", type=_number, nargs="*", metavar="ID", help="their numbers")
             _add_filters(act)
             act.add_argument("--all", action="store_true", help="every open one")
-        for each in words.choices.values():
-            each.add_argument("--json", action="store_true", help="print JSON")
+        words.choices["discard"].add_argument(
+            "--yes", action="store_true", help="with --all: do not ask"
+        )
         # Flags belong behind a word: in front of "discard" they would be read and not obeyed.
         parser.set_defaults(
             word="list", state="open", limit=LISTED, before=None, json=False, **_NO_FILTERS
@@ -67,6 +75,8 @@ class Command(BaseCommand):
         if word == "show":
             return _show(options["ids"][0], as_json=json)
         letters = _chosen(word, options)
+        if word == "discard" and options["all"] and not options["yes"]:
+            letters = _confirmed(letters)
         skipped = _skipped(word, options["ids"])
         said, stopped = (_discard(letters), False) if word == "discard" else _replay(letters)
         if json:
@@ -87,6 +97,25 @@ def _number(argument: str) -> int:
     if not argument.isdecimal() or not 1 <= int(argument) <= LARGEST_ID:
         raise argparse.ArgumentTypeError(f"{argument!r} is not a number from 1 on")
     return int(argument)
+
+
+def _add_word(words: Any, word: str, meaning: str) -> ArgumentParser:
+    parser: ArgumentParser = words.add_parser(
+        word, help=meaning, description=f"{meaning}.".capitalize(), epilog=_EXAMPLES[word]
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+_EXAMPLES: Final = {
+    "list": "Example: manage.py dead_letters list --reason unknown_song --limit 10",
+    "summary": "Example: manage.py dead_letters summary --json",
+    "show": "Example: manage.py dead_letters show 17",
+    "replay": "Examples: manage.py dead_letters replay 17 18;"
+    " manage.py dead_letters replay --reason unknown_song --song 3",
+    "discard": "Examples: manage.py dead_letters discard 17 18;"
+    " manage.py dead_letters discard --all --yes",
+}
 
 
 # --- Which ones ---------------------------------------------------------------------------------
@@ -117,6 +146,18 @@ def _chosen(word: str, options: dict[str, Any]) -> QuerySet[DeadLetter]:
     if sum(ways) > 1:
         raise CommandError("give numbers, or --reason, --user and --song, or --all", returncode=2)
     return DeadLetter.objects.filter(id__in=options["ids"]) if ways[0] else _filtered(options)
+
+
+def _confirmed(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """Those that somebody at the terminal has agreed to give up, and none that came since."""
+    asked = letters.filter(state=DeadLetter.State.OPEN)
+    last = asked.aggregate(last=Max("id"))["last"]
+    if last is None:
+        return asked.none()
+    asked = asked.filter(id__lte=last)
+    question = f"Give up {asked.count():,} dead letters, all that are open, for good?"
+    make_sure(question, undone="nothing was discarded")
+    return asked
 
 
 def _skipped(word: str, ids: Sequence[int]) -> list[str]:
@@ -217,12 +258,17 @@ def _show(letter_id: int, *, as_json: bool) -> str:
         "seq": row.seq,
         "record_time_us": row.record_time_us,
         "bytes": len(row.raw),
-        # Bytes one to one as characters, so that nothing of them is lost or interpreted.
-        "raw": bytes(row.raw)[:SHOWN_BYTES].decode("latin-1"),
     }
+    messages = {"key": row.key, "raw": row.raw}
     if as_json:
-        return _json(details)
-    return "\n".join(f"{name}: {value!a}" for name, value in details.items() if value is not None)
+        return _json(details | {name: _whole(value) for name, value in messages.items()})
+    lines = [f"{name}: {value!a}" for name, value in details.items() if value is not None]
+    lines += [f"{name}: {in_brief(value)}" for name, value in messages.items() if value is not None]
+    return "\n".join(lines)
+
+
+def _whole(raw: bytes | memoryview | None) -> str | None:
+    return None if raw is None else as_text(raw)
 
 
 def _json(value: Any) -> str:
