@@ -57,28 +57,57 @@ def append(entry: Entry) -> None:
         ) from error
 
 
-def read(file: Path | None = None) -> list[Entry]:
-    """All whole lines, of the set file unless another is given; none where there is no file.
+def read() -> list[Entry]:
+    """All whole lines of the set file; none where there is no file. Raises LedgerUnreadable.
 
-    Raises LedgerUnreadable. A line that is no entry is left out and said: a crash cuts lines off.
+    A line that is no entry is left out and said: a crash cuts lines off.
     """
-    file = file or Path(settings.FORGOTTEN_LEDGER)
+    file = Path(settings.FORGOTTEN_LEDGER)
     try:
-        lines = file.read_bytes().splitlines()
+        lines = _lines(file)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise LedgerUnreadable(
             f"cannot read {file} (FORGOTTEN_LEDGER): {error.strerror}"
         ) from error
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        entry = _entry(line)
-        if entry is not None:
-            entries.append(entry)
-        elif line:
-            logger.warning("%s, line %d is no entry and is left out", file, number)
+    return _entries(lines, file)
+
+
+def read_other(file: Path) -> list[Entry]:
+    """The same of a file that somebody names, such as another machine's ledger.
+
+    Raises LedgerUnreadable also where there is no file, and where it is another one by mistake.
+    """
+    try:
+        lines = _lines(file)
+    except FileNotFoundError as error:
+        raise LedgerUnreadable(f"there is no file {file}") from error
+    except OSError as error:
+        raise LedgerUnreadable(f"cannot read {file}: {error.strerror}") from error
+    entries = _entries(lines, file)
+    if lines and not entries:
+        raise LedgerUnreadable(f"{file} is no ledger: none of its {len(lines):,} lines is an entry")
     return entries
+
+
+def _lines(file: Path) -> dict[int, bytes]:
+    """Those with something in them, by their number."""
+    lines = enumerate(file.read_bytes().splitlines(), start=1)
+    return {number: line for number, line in lines if line.strip()}
+
+
+def _entries(lines: dict[int, bytes], file: Path) -> list[Entry]:
+    read = {number: _entry(line) for number, line in lines.items()}
+    wrong = [number for number, entry in read.items() if entry is None]
+    if wrong:
+        logger.warning(
+            "%s, line %d is no entry and is left out%s",
+            file,
+            wrong[0],
+            f", and so are {len(wrong) - 1:,} more" if len(wrong) > 1 else "",
+        )
+    return [entry for entry in read.values() if entry is not None]
 
 
 def _entry(line: bytes) -> Entry | None:

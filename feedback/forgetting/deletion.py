@@ -7,10 +7,9 @@ before is seen and deleted, what is accepted later has a greater seq.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -78,14 +77,19 @@ def forget(user_id: str) -> Receipt:
     )
 
 
-def obey_ledger(file: Path | None = None) -> Counter[str]:
+def obey_ledger() -> Counter[str]:
     """Forget here, too, whoever the ledger says was forgotten; counts of deleted rows by table.
 
     To be called before anything is applied or loaded. It costs one look at a small file and one
     at the markers, unless the database lacks some: then it is a backup that was restored, or a
     forgetting was cut off before its commit. Raises LedgerUnreadable.
     """
-    learnt = forgotten.learn(forgotten_ledger.read(file))
+    return obey(forgotten_ledger.read())
+
+
+def obey(entries: Iterable[Entry]) -> Counter[str]:
+    """The same for entries of any ledger."""
+    learnt = forgotten.learn(entries)
     if learnt:
         logger.warning("the ledger has %d forgettings that the database lacked", learnt)
     return _finish() if forgotten.Unfinished() else Counter()

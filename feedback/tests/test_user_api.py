@@ -226,7 +226,8 @@ def test_the_command_asks_first(
     monkeypatch: pytest.MonkeyPatch, answer: str, *, goes: bool
 ) -> None:
     say("ann", "a")
-    monkeypatch.setattr("builtins.input", lambda _question: answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda: answer)
 
     if goes:
         command("delete_user", "ann")
@@ -235,6 +236,30 @@ def test_the_command_asks_first(
             command("delete_user", "ann")
 
     assert OutboxEvent.objects.exists() != goes
+
+
+def test_where_nobody_can_answer_the_command_says_how_to_go_on() -> None:
+    say("ann", "a")
+
+    with pytest.raises(CommandError, match="nothing was deleted: give --yes where nobody can"):
+        command("delete_user", "ann")
+
+    assert OutboxEvent.objects.exists()
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    say("ann", "a")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", interrupted)
+
+    with pytest.raises(CommandError, match=r"^nothing was deleted$") as end:
+        command("delete_user", "ann")
+
+    assert end.value.returncode == 130
+    assert OutboxEvent.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -259,9 +284,34 @@ def test_the_command_takes_another_machines_ledger(settings: Any, tmp_path: Path
     text = command("delete_user", "--from-ledger", str(other), "--json")
 
     assert json.loads(text)["deleted"]["listener"] == 1
+    assert json.loads(text)["entries"] == 1
     assert ForgottenListener.objects.exists()
+    again = command("delete_user", "--from-ledger", str(other))
+    assert again == "entries read: 1\ndeleted: there was nothing\n"
+
+
+def test_a_file_that_is_no_ledger_is_refused_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    songs = tmp_path / "songs.csv"
+    songs.write_text("song_id,title\n1,One\n2,Two\n")
+
+    with pytest.raises(CommandError, match=r"songs\.csv is no ledger: none of its 3 lines"):
+        command("delete_user", "--from-ledger", str(songs))
+    assert len(caplog.records) == 1
     with pytest.raises(CommandError, match="there is no file"):
         command("delete_user", "--from-ledger", str(tmp_path / "missing"))
+    with pytest.raises(CommandError, match="Is a directory") as refused:
+        command("delete_user", "--from-ledger", str(tmp_path))
+    assert "FORGOTTEN_LEDGER" not in str(refused.value)
+
+
+def test_the_ledger_of_a_machine_that_forgot_nobody_is_one_too(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+
+    text = command("delete_user", "--from-ledger", str(tmp_path / "empty"))
+
+    assert text.startswith("entries read: 0\n")
 
 
 def test_the_export_command_prints_the_same_object() -> None:

@@ -30,7 +30,7 @@ def test_what_was_written_is_read_again_in_its_order(file: Path) -> None:
     forgotten_ledger.append(entry(2))
 
     assert forgotten_ledger.read() == [entry(1), entry(2)]
-    assert forgotten_ledger.read(file) == [entry(1), entry(2)]
+    assert forgotten_ledger.read_other(file) == [entry(1), entry(2)]
 
 
 def test_only_its_owner_can_read_the_file(file: Path) -> None:

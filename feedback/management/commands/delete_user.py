@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
 
-from feedback.forgetting.deletion import Receipt, forget, obey_ledger
-from recommendations.forgotten_ledger import LedgerUnreadable, LedgerUnwritable
+from feedback.forgetting.deletion import Receipt, forget, obey
+from feedback.management.asking import make_sure
+from recommendations.forgotten_ledger import LedgerUnreadable, LedgerUnwritable, read_other
 from recommendations.identifiers import RULE, is_identifier
 
 
@@ -40,40 +40,33 @@ class Command(BaseCommand):
         self, *, user_id: str | None, yes: bool, from_ledger: Path | None, json: bool, **_: Any
     ) -> str:
         """Forget, and say what that did."""
-        if (user_id is None) == (from_ledger is None):
-            raise CommandError("give a user id, or --from-ledger FILE", returncode=2)
         try:
-            if user_id is None:
+            if user_id is not None and from_ledger is None:
+                return _one(user_id, sure=yes, as_json=json)
+            if user_id is None and from_ledger is not None:
                 return _from_ledger(from_ledger, as_json=json)
-            return self._one(user_id, sure=yes, as_json=json)
-        except (LedgerUnreadable, LedgerUnwritable, DatabaseError) as error:
+        except (LedgerUnreadable, LedgerUnwritable) as error:
             raise CommandError(str(error)) from error
-
-    def _one(self, user_id: str, *, sure: bool, as_json: bool) -> str:
-        if not is_identifier(user_id):
-            raise CommandError(RULE, returncode=2)
-        if not sure and not _agreed(user_id):
-            raise CommandError("nothing was deleted")
-        receipt = forget(user_id)
-        return orjson.dumps(receipt.as_json()).decode() if as_json else _in_words(receipt)
+        raise CommandError("give a user id, or --from-ledger FILE", returncode=2)
 
 
-def _agreed(user_id: str) -> bool:
-    """Whether the person at the terminal says so; nobody there does not."""
-    try:
-        answer = input(f"Delete everything that is held of {user_id!a}, for good? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+def _one(user_id: str, *, sure: bool, as_json: bool) -> str:
+    if not is_identifier(user_id):
+        raise CommandError(RULE, returncode=2)
+    if not sure:
+        question = f"Delete everything that is held of {user_id!a}, for good?"
+        make_sure(question, undone="nothing was deleted")
+    receipt = forget(user_id)
+    return orjson.dumps(receipt.as_json()).decode() if as_json else _in_words(receipt)
 
 
-def _from_ledger(file: Path | None, *, as_json: bool) -> str:
-    if file is not None and not file.exists():
-        raise CommandError(f"there is no file {file}")
-    deleted = obey_ledger(file)
+def _from_ledger(file: Path, *, as_json: bool) -> str:
+    entries = read_other(file)
+    deleted = obey(entries)
     if as_json:
-        return orjson.dumps({"deleted": dict(sorted(deleted.items()))}).decode()
-    return _rows(deleted)
+        said = {"entries": len(entries), "deleted": dict(sorted(deleted.items()))}
+        return orjson.dumps(said).decode()
+    return f"entries read: {len(entries):,}\n{_rows(deleted)}"
 
 
 def _in_words(receipt: Receipt) -> str:

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the argument."""
-        parser.add_argument("user_id", metavar="USER")
+        parser.add_argument("user_id", metavar="USER", help="whose data, by the user id")
         parser.add_argument("--json", action="store_true", help="it is JSON without this, too")
 
     def handle(self, *, user_id: str, **options: Any) -> None:
