@@ -11,24 +11,38 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an old Python must get this far 
     )
 
 
+INTERRUPTED = 130  # as a shell reports a command that was ended by Ctrl-C
+
+
 def main() -> None:
-    """Hand the command line to Django."""
+    """Hand the command line to Django; what somebody can mend ends it with one line.
+
+    With Django's --traceback the error itself is shown.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
     try:
         from django.core.management import execute_from_command_line
-        from django.db import OperationalError, ProgrammingError
+        from django.db import Error
         from environs import EnvError
+
+        from musicrec import database_faults
     except ImportError as error:
         sys.exit(f"{error}: install the requirements first (README.md, Run it)")
+    as_it_is = "--traceback" in sys.argv
     try:
         execute_from_command_line(sys.argv)
     except EnvError as error:
         sys.exit(f"{error} (docs/operations.md lists the settings)")
-    except (OperationalError, ProgrammingError) as error:
-        # "no such table" on SQLite, "relation … does not exist" on Postgres.
-        if "no such table" not in str(error) and "does not exist" not in str(error):
+    except Error as error:
+        line = database_faults.in_a_line(error)
+        if as_it_is or line is None:
             raise
-        sys.exit(f"the database is not prepared ({error}): run manage.py migrate first")
+        sys.exit(line)
+    except KeyboardInterrupt:
+        if as_it_is:
+            raise
+        sys.stderr.write("stopped; what was done until then stands\n")
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ R = TypeVar("R")
 MORE_SECONDS: Final = 10.0
 
 
+class NeverTried(OperationalError):
+    """The turn to write did not come: nothing of the request has happened, or will."""
+
+
 class _Entry(Generic[T, R]):
     """One thread's request, and what came of it; ``leads`` where it is to write itself."""
 
@@ -153,6 +157,6 @@ class GroupCommit(Generic[T, R]):
             taken = entry not in self._waiting
             if not taken and not entry.leads:
                 self._waiting.remove(entry)
-                raise OperationalError("the database is busy: too many wait for it")
+                raise NeverTried("the database is busy: too many wait for it")
         if taken and not entry.leads and not entry.wait():
             raise OperationalError("the database does not answer")

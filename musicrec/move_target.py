@@ -13,6 +13,8 @@ from django.db import DatabaseError, connections, models
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from musicrec.database_faults import one_line
+
 TARGET: Final = "moved_to"
 # Filled by migrate on both sides; overwritten, so that the ids of one side hold.
 FILLED_BY_MIGRATE: Final[tuple[type[models.Model], ...]] = (ContentType, Permission)
@@ -113,11 +115,6 @@ def remember(moved: Models, installation: str) -> None:
             "rows": [_count(model, number)[0] for model in moved],
         }
         cursor.execute(f"COMMENT ON TABLE outbox_sequence IS '{json.dumps(note)}'")
-
-
-def one_line(error: BaseException) -> str:
-    """What a database said, without its hints; a connection's failure names host and user only."""
-    return " ".join(str(error).split())
 
 
 def _first_in_use(moved: Models) -> str | None:

@@ -19,7 +19,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Collate
 
 from musicrec import move_target
-from musicrec.move_target import TARGET, CannotMove, one_line
+from musicrec.database_faults import one_line
+from musicrec.move_target import TARGET, CannotMove
 from recommendations import sealing
 from recommendations.models import CatalogueMark, Lease
 

@@ -12,7 +12,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 from pytest_django import Settings
 
 from feedback import group_commit
-from feedback.group_commit import GroupCommit, _Entry
+from feedback.group_commit import GroupCommit, NeverTried, _Entry
 from recommendations.database_away import is_read_only
 
 
@@ -215,7 +215,7 @@ def test_one_whose_turn_does_not_come_is_withdrawn(
     monkeypatch.setattr(group_commit, "MORE_SECONDS", 0.0)
     with database.busy() as first:
         late = database.begin("late")
-        assert isinstance(late.exception(10), OperationalError)
+        assert isinstance(late.exception(10), NeverTried)
 
     assert first.result(10) == "FIRST"
     assert database.commits.submit("next") == "NEXT"
@@ -239,3 +239,4 @@ def test_one_whose_leader_does_not_come_back_is_told_so(
         _, taken = database.all_wait("hangs", "taken")
 
     assert str(taken.exception(10)) == "the database does not answer"
+    assert not isinstance(taken.exception(10), NeverTried)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from feedback.management.commands import verify_likes
 from feedback.models import OutboxEvent
@@ -51,7 +51,7 @@ def test_nothing_wrong_is_one_line_and_exit_code_0() -> None:
 def test_what_is_wrong_is_told_with_examples_and_what_to_do(lost: None) -> None:
     code, text = run("--limit", "1")
 
-    assert code == 1
+    assert code == 3
     lines = text.splitlines()
     assert lines[0].startswith("WRONG not_in_profile: likes have had their effect")
     assert lines[0].endswith("(2)")
@@ -60,6 +60,19 @@ def test_what_is_wrong_is_told_with_examples_and_what_to_do(lost: None) -> None:
     assert lines[3].strip().startswith("-> have them applied once more")
     assert lines[-1].startswith("1 kind of thing is wrong: 0 words, ")
     assert r"user '\xfc' song 'a'" in lines[1]
+
+
+def test_one_that_could_not_look_does_not_say_that_something_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(verify_likes, "verify", away)
+
+    # For manage.py, which ends with 1 and says what to do.
+    with pytest.raises(OperationalError):
+        run()
 
 
 def test_what_only_deserves_a_look_is_exit_code_0() -> None:
@@ -77,7 +90,7 @@ def test_as_json_it_says_the_same(lost: None) -> None:
     code, text = run("--json", "--limit", "1")
 
     said = json.loads(text)
-    assert (code, said["wrong"]) == (1, True)
+    assert (code, said["wrong"]) == (3, True)
     [finding] = said["findings"]
     assert (finding["code"], finding["level"], finding["count"]) == ("not_in_profile", "wrong", 2)
     assert len(finding["examples"]) == 1
@@ -86,7 +99,7 @@ def test_as_json_it_says_the_same(lost: None) -> None:
 
 def test_it_writes_nothing(lost: None) -> None:
     with connection.execute_wrapper(refuse_writes):
-        assert run()[0] == 1
+        assert run()[0] == 3
 
 
 def refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from feedback.verifying.findings import Finding
 from feedback.verifying.meanings import Level
 from feedback.verifying.verification import Progress, Report, verify
 
+WRONG: Final = 3
 INTERRUPTED: Final = 130
 MARKS: Final = {Level.WRONG: "WRONG", Level.LOOK: "look "}
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     help = (
         "Hold outbox, applied ids, profiles, dead letters, forget markers and positions in Kafka"
         " against one another, as they stand at one moment, while everything runs. Exit code:"
-        " 0 nothing is wrong, 1 something is, 2 wrong usage. Example:"
+        " 0 nothing is wrong, 1 it could not look, 2 wrong usage, 3 something is wrong. Example:"
         " manage.py verify_likes --json | jq '.findings[] | select(.level == \"wrong\")'"
     )
 
@@ -42,18 +42,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, json: bool, deep: bool, limit: int, **options: Any) -> None:
-        """Look, say, and exit with 1 if something is wrong."""
+        """Look, say, and exit with 3 if something is wrong."""
         try:
             with _bar() as progress:
                 report = verify(limit=limit, deep=deep, progress=progress)
-        except DatabaseError as error:
-            raise CommandError(f"cannot use the database: {error}") from error
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was changed")
             sys.exit(INTERRUPTED)
         self.stdout.write(_as_json(report) if json else _in_words(report))
         if report.is_wrong:
-            sys.exit(1)
+            sys.exit(WRONG)
 
 
 def _limit(argument: str) -> int:
