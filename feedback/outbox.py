@@ -85,8 +85,9 @@ def accept(caller: Caller, wishes: Sequence[Wish]) -> list[Accepted | Refused]:
     """Write the wishes into the outbox, all in one commit; one answer for each, in their order.
 
     Threads that ask at the same time share one commit; each gets the answers that it would have
-    got alone, in some order of all. Raises an error that ``is_away`` when the database is
-    that; nothing is kept then.
+    got alone, in some order of all. Raises an error that ``is_away`` when the database is that.
+    Nothing is kept where it is locked, full or read-only; where a connection breaks, or the thread
+    that was to commit does not answer, it may be.
     """
     if not wishes:
         return []

@@ -33,12 +33,18 @@ from rest_framework.views import set_rollback
 
 from access.throttles import count_refusal
 from musicrec import request_ids
+from musicrec.database_faults import nothing_was_stored
 from recommendations import sealing
 from recommendations.database_away import is_away
 
 CONTENT_TYPE: Final = "application/problem+json"
 BUSY_RETRY_SECONDS: Final = 2
 MOST_ERRORS: Final = 100
+NOTHING_STORED: Final = "The database cannot take this now; nothing was stored. Try again."
+OUTCOME_UNKNOWN: Final = (
+    "The database does not answer. What was to be stored may have been: try again, and with the"
+    " same Idempotency-Key or event_id it has its effect once."
+)
 
 log = logging.getLogger("musicrec.problems")
 
@@ -105,14 +111,18 @@ def is_refused_by_database(error: BaseException | None) -> bool:
 
 
 def busy(error: BaseException | None) -> HttpResponse:
-    """503: the database is locked, full, read-only, away or moved. Nothing has been done."""
+    """503: the database is locked, full, read-only, away or moved.
+
+    One that went away in the middle may have done what was asked for, and the answer says so.
+    """
     log.error("the database did not take the request: %s", error)
     if error is not None and sealing.speaks(error):
         detail = f"T{sealing.MESSAGE[1:]}. Nothing was stored."
         return problem(503, detail, code="database_moved")
+    is_known = error is not None and nothing_was_stored(error)
     return problem(
         503,
-        "The database cannot take this now; nothing was stored. Try again.",
+        NOTHING_STORED if is_known else OUTCOME_UNKNOWN,
         code="busy",
         headers={"Retry-After": str(BUSY_RETRY_SECONDS)},
     )

@@ -1,11 +1,13 @@
 """Every error of the API has one shape, names all that is wrong, and tells nothing more."""
 
 import json
+import sqlite3
 
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.test import Client
 
+from feedback.group_commit import NeverTried
 from musicrec.problems import MOST_ERRORS, exception_handler, field_errors, is_api
 from recommendations import sealing
 
@@ -33,6 +35,49 @@ def test_a_locked_database_is_a_503_that_says_when_to_come_back(web: Client, rou
 
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) >= 1
+
+
+def driver_error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("said by SQLite")
+    error.sqlite_errorcode = code
+    return error
+
+
+class ServerError(Exception):
+    """An error of Postgres, told by its code."""
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "is_known"),
+    [
+        (OperationalError(), driver_error(sqlite3.SQLITE_BUSY), True),
+        (OperationalError(), driver_error(sqlite3.SQLITE_FULL), True),
+        (OperationalError(), ServerError("55P03"), True),
+        (OperationalError(), ServerError("53100"), True),
+        (InternalError(), ServerError("25006"), True),
+        (NeverTried(), None, True),
+        (OperationalError(), driver_error(sqlite3.SQLITE_IOERR), False),
+        (OperationalError(), ServerError("57P01"), False),
+        (OperationalError("server closed the connection unexpectedly"), None, False),
+        (OperationalError("the database does not answer"), None, False),
+        (InterfaceError("connection already closed"), None, False),
+    ],
+)
+def test_a_503_says_that_nothing_was_stored_only_where_that_is_known(
+    error: Exception, cause: Exception | None, *, is_known: bool
+) -> None:
+    error.__cause__ = cause
+
+    answer = exception_handler(error, {})
+
+    body = json.loads(answer.content)
+    assert (answer.status_code, body["code"], answer["Retry-After"]) == (503, "busy", "2")
+    assert ("nothing was stored" in body["detail"]) is is_known
+    assert ("may have been" in body["detail"]) is not is_known
+    assert ("Idempotency-Key" in body["detail"]) is not is_known
 
 
 def test_people_get_pages_for_their_errors(web: Client) -> None:
