@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from musicrec.database_faults import one_line
 
 TARGET: Final = "moved_to"
+EXAMPLE: Final = "postgres://user@host:5432/name"
 # Filled by migrate on both sides; overwritten, so that the ids of one side hold.
 FILLED_BY_MIGRATE: Final[tuple[type[models.Model], ...]] = (ContentType, Permission)
 # A process of the new installation that was started too early is not waited for long.
@@ -28,16 +29,24 @@ class CannotMove(Exception):
     """Nothing was moved; the text says why and what to do."""
 
 
+class WrongAddress(CannotMove):
+    """What was given is no address of a Postgres."""
+
+
 def open_target(url: str) -> None:
-    """Give the connection TARGET its address. Raises CannotMove unless a Postgres answers there."""
+    """Give the connection TARGET its address.
+
+    A password that is not in it is libpq's to find: PGPASSWORD, or a password file.
+    Raises WrongAddress, and CannotMove unless a Postgres answers there.
+    """
     try:
         described: dict[str, Any] = dict(dj_database_url.parse(url))
     except ValueError as error:
-        raise CannotMove(
-            "the target is no database URL: postgres://user:…@host:5432/name"
-        ) from error
+        raise WrongAddress("the target is no database URL: " + EXAMPLE) from error
     if described.get("ENGINE") != "django.db.backends.postgresql":
-        raise CannotMove("the target must be a Postgres: postgres://user:…@host:5432/name")
+        raise WrongAddress("the target must be a Postgres: " + EXAMPLE)
+    if not described.get("NAME"):
+        raise WrongAddress("the target's address names no database: " + EXAMPLE)
     described.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     all_of_them = {"default": connections.settings["default"], TARGET: described}
     connections.settings[TARGET] = connections.configure_settings(all_of_them)[TARGET]

@@ -333,20 +333,50 @@ def test_a_copy_of_another_installation_is_not_written_over(source: None, target
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "says", "code"),
     [
-        ("sqlite:///other.sqlite3", "must be a Postgres"),
-        ("no address", "no database URL"),
-        ("postgres://me:a-secret@127.0.0.1:{port}/x", "cannot reach the target"),
+        ("sqlite:///other.sqlite3", "must be a Postgres", 2),
+        ("mysql://me:a-secret@db/x", "must be a Postgres", 2),
+        ("no address", "no database URL", 2),
+        ("postgres://me:a-secret@127.0.0.1:{port}/", "names no database", 2),
+        ("postgres://me:a-secret@127.0.0.1:{port}/x", "cannot reach the target", 1),
     ],
 )
-def test_an_address_that_cannot_be_is_one_clear_line(source: None, url: str, says: str) -> None:
+def test_an_address_that_cannot_be_is_one_clear_line(
+    source: None, url: str, says: str, code: int
+) -> None:
     with pytest.raises(CommandError) as refusal:
         call_command("move_to", url.format(port=free_port()))
 
     assert says in str(refusal.value)
+    assert refusal.value.returncode == code
     assert "a-secret" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def ask_for_a_password(server: str, role: str) -> None:
+    """Make a role that the server lets in with its password only."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(psycopg.sql.SQL(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'a-secret'"))
+        [(file,)] = admin.execute("SHOW hba_file").fetchall()
+        # The server writes its own file: it may run as another account. The first line counts.
+        copy = f"COPY (VALUES ('host all {role} all scram-sha-256'), ('host all all all trust'))"
+        admin.execute(psycopg.sql.SQL(f"{copy} TO '{file}'"))
+        admin.execute("SELECT pg_reload_conf()")
+
+
+def test_the_password_need_not_stand_in_the_address(
+    source: None, server: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for_a_password(server, "careful")
+    address = target.replace("musicrec@", "careful@")
+    with pytest.raises(CannotMove, match="no password supplied"):
+        move_to(address)
+    monkeypatch.setenv("PGPASSWORD", "a-secret")
+
+    moved = move_to(address)
+
+    assert moved.rows["song"] == rows_of(Song, address) == 3
 
 
 @pytest.mark.parametrize(("is_newer", "says"), [(True, "newer version"), (False, "older version")])

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from musicrec.move_target import CannotMove
+from musicrec.move_target import EXAMPLE, CannotMove, WrongAddress
 from musicrec.moving import NOT_MOVED, Moved, NotSealed, check_source, move_to, rows_to_move
 from recommendations import sealing
 from recommendations.loading.loads import lean_process
@@ -40,9 +40,11 @@ class Command(BaseCommand):
             subcommand,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             epilog=(
+                "Arguments can be seen by whoever is on this machine: set PGPASSWORD or write\n"
+                "~/.pgpass instead of giving the password in the address.\n\n"
                 "exit codes: 0 moved, 1 failed, 2 wrong usage\n\n"
                 "examples:\n"
-                "  manage.py move_to postgres://musicrec:…@db:5432/musicrec\n"
+                "  manage.py move_to postgres://musicrec@db:5432/musicrec\n"
                 "  manage.py move_to --unseal     # use the old database again\n"
             ),
             **kwargs,
@@ -50,9 +52,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the flags."""
-        parser.add_argument(
-            "url", nargs="?", metavar="URL", help="postgres://user:…@host:5432/name"
-        )
+        parser.add_argument("url", nargs="?", metavar="URL", help=EXAMPLE)
         parser.add_argument(
             "--unseal", action="store_true", help="let the old database be used again"
         )
@@ -71,7 +71,8 @@ class Command(BaseCommand):
             with lean_process(), _bar() as on_progress:
                 moved = move_to(url, on_progress)
         except CannotMove as error:
-            raise CommandError(f"{error}; nothing was moved") from error
+            code = USAGE if isinstance(error, WrongAddress) else 1
+            raise CommandError(f"{error}; nothing was moved", returncode=code) from error
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was moved", style_func=str)
             sys.exit(INTERRUPTED)
