@@ -236,6 +236,14 @@ def test_only_one_rebuild_at_a_time(path: Path) -> None:
         call_command("consume_likes", "--rebuild")
 
 
+@pytest.mark.parametrize("flag", ["--once", "--accept-poison"])
+def test_flags_that_a_rebuild_would_not_obey_are_refused(flag: str) -> None:
+    with pytest.raises(CommandError, match="goes with neither") as refused:
+        call_command("consume_likes", "--rebuild", flag)
+
+    assert refused.value.returncode == 2
+
+
 def test_the_command_says_what_it_found(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     say("u", "a")
     path.drain()

@@ -32,7 +32,8 @@ class Command(BaseCommand):
     help = (
         "Apply likes to user profiles until told to stop: from Kafka where KAFKA_BOOTSTRAP_SERVERS"
         " is set, else from the outbox. Ends with 1 when nearly everything would be put aside."
-        " Example: manage.py consume_likes --once --json"
+        " Examples: manage.py consume_likes --once --json;"
+        " manage.py consume_likes --rebuild --dry-run; manage.py consume_likes --rebuild"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,6 +59,10 @@ class Command(BaseCommand):
         """Run the loop, or rebuild, and say what was done."""
         if options["dry_run"] and not options["rebuild"]:
             raise CommandError("--dry-run goes with --rebuild", returncode=2)
+        if options["rebuild"] and (once or accept_poison):
+            raise CommandError(
+                "--rebuild goes with neither --once nor --accept-poison", returncode=2
+            )
         if options["rebuild"]:
             return _rebuild(dry_run=options["dry_run"], as_json=json)
         try:
