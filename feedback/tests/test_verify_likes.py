@@ -14,7 +14,7 @@ from feedback.management.commands import verify_likes
 from feedback.models import OutboxEvent
 from feedback.tests.paths import say
 from feedback.tests.test_verifying import apply_all, let_a_like_wait
-from feedback.verifying.meanings import Code
+from feedback.verifying.meanings import MEANINGS, Code
 from recommendations.models import Interaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("songs")]
@@ -120,6 +120,13 @@ def test_ctrl_c_ends_it_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_likes, "verify", interrupted)
 
     assert run() == (130, "stopped; nothing was changed\n")
+
+
+def test_an_old_key_is_to_come_back_where_it_signs_nothing() -> None:
+    advice = MEANINGS[Code.FORGET_KEY_GONE].advice
+
+    assert "FORGOTTEN_KEYS" in advice
+    assert "SECRET_KEY_FALLBACKS" not in advice
 
 
 def test_every_code_is_in_the_document() -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from recommendations import forgotten_keys
+
 
 class Level(StrEnum):
     """How bad it is. What only deserves a look does not make verify_likes fail."""
@@ -153,7 +155,7 @@ MEANINGS: Final[dict[Code, Meaning]] = {
     Code.FORGET_KEY_GONE: Meaning(
         "forget markers were made with a secret key that is not set any more: a replay, a rebuild"
         " or a file could bring these users back",
-        "add the old key to SECRET_KEY_FALLBACKS, everywhere",
+        f"everywhere, {forgotten_keys.ADVICE}",
     ),
     Code.FORGET_MARKER_LOST: Meaning(
         "the ledger of the forgotten has markers that the database lacks, as after the restore of a"
