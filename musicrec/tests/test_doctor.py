@@ -138,6 +138,23 @@ def test_a_database_that_does_not_wait_for_the_disk_is_broken(
     assert "synchronous is 1" in text
 
 
+@pytest.mark.postgres
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="about Postgres's own settings")
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit"])
+def test_a_server_that_does_not_wait_for_the_disk_is_broken(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    real = examination._value
+    monkeypatch.setattr(
+        examination, "_value", lambda query: "off" if setting in query else real(query)
+    )
+
+    code, text = doctor()
+
+    assert code == 1
+    assert f"{setting} is off" in text
+
+
 def test_a_stop_at_poison_is_told_with_what_was_read_and_what_to_do() -> None:
     ConsumerStop.objects.create(
         stopped_at=timezone.now(),
