@@ -55,6 +55,14 @@ def next_offsets(topic: str) -> dict[int, int]:
     return dict(rows.values_list("partition", "next_offset"))
 
 
+def is_of_another_log(position: Position | ConsumerOffset, beginning: int) -> bool:
+    """Whether a position behind which nothing was read lies above the beginning of the log.
+
+    It was the beginning once, and that of one log never moves back.
+    """
+    return not position.digest and position.next_offset > beginning
+
+
 def advance(start: Position, end: Position) -> None:
     """Move a position, in the caller's transaction.
 

@@ -175,7 +175,8 @@ class Member:
     def _take_position(self, tp: TopicPartition, beginning: int, end: int) -> None:
         position = offsets.load(tp.topic, tp.partition, beginning=beginning)
         first_needed = position.next_offset - bool(position.digest)
-        if first_needed < beginning or position.next_offset > end:
+        is_another = offsets.is_of_another_log(position, beginning)
+        if first_needed < beginning or position.next_offset > end or is_another:
             offsets.begin_epoch(position, beginning=beginning)
             position = offsets.load(tp.topic, tp.partition, beginning=beginning)
         self._positions[tp] = position

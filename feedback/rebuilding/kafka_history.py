@@ -19,7 +19,7 @@ from feedback.kafka.clients import BROKER_ERRORS, client_options
 from feedback.kafka.log import as_record
 from feedback.log import LogUnavailable
 from feedback.models import ConsumerOffset
-from feedback.offsets import record_digest
+from feedback.offsets import is_of_another_log, record_digest
 from feedback.rebuilding.history import HistoryChanged, HistoryMissing
 
 ASK_MS: Final = 5_000
@@ -87,9 +87,13 @@ class KafkaHistory:
             return
         self._consumer.assign(partitions)
         ends = self._consumer.end_offsets(partitions, ASK_MS)
-        if any(rows[tp.partition].next_offset > end for tp, end in ends.items()):
-            raise HistoryMissing(_ANOTHER_LOG)
         beginnings = self._consumer.beginning_offsets(partitions, ASK_MS)
+        if any(
+            rows[tp.partition].next_offset > end
+            or is_of_another_log(rows[tp.partition], beginnings[tp])
+            for tp, end in ends.items()
+        ):
+            raise HistoryMissing(_ANOTHER_LOG)
         for tp, offset in beginnings.items():
             self._consumer.seek(tp, offset)
         cut = [tp for tp, offset in beginnings.items() if offset > 0]

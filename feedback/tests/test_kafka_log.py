@@ -23,9 +23,13 @@ from feedback.kafka.log import KafkaLog
 from feedback.kafka.topic_faults import faults
 from feedback.log import Batch, Fenced, LogUnavailable, OutboxLog
 from feedback.models import AppliedEvent, ConsumerOffset, OutboxEvent
+from feedback.rebuilding.history import HistoryMissing
+from feedback.rebuilding.rebuild import rebuild
 from feedback.relay import MAX_AHEAD_MS, RecordTimes, Relay, relay
 from feedback.tests.paths import KafkaPath, patience, profile, say
 from feedback.tests.processes import wait_for
+from feedback.verifying.meanings import Code
+from feedback.verifying.verification import verify
 from recommendations.models import Interaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.kafka, pytest.mark.usefixtures("songs")]
@@ -213,6 +217,30 @@ def test_a_log_that_was_cut_off_at_its_beginning_is_read_from_where_it_begins(
 
     assert profile("v") == {"b": 1}
     assert ConsumerOffset.objects.get(partition=0).next_offset == 5
+
+
+def test_a_topic_of_which_nothing_was_read_and_that_is_made_anew_is_read_whole(
+    path: KafkaPath, admin: Any
+) -> None:
+    for song in "abc":
+        path.publish(bare("u", song))
+    path.flush()
+    admin.delete_records({TopicPartition(settings.LIKES_TOPIC, 0): 3})
+    path.drain()
+    path.close_log()
+    assert ConsumerOffset.objects.get(partition=0).next_offset == 3
+    make_the_topic_anew(admin)
+    for song in "abca":
+        path.publish(bare("v", song))
+    path.flush()
+
+    assert [finding.code for finding in verify(limit=5).findings] == [Code.ANOTHER_LOG]
+    with pytest.raises(HistoryMissing):
+        rebuild()
+    path.drain()
+
+    assert profile("v") == {"a": 1, "b": 1, "c": 1}
+    assert ConsumerOffset.objects.get(partition=0).epoch == 2
 
 
 def test_a_restored_database_catches_up_from_the_log_and_newer_likes_win(path: KafkaPath) -> None:

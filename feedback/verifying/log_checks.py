@@ -90,6 +90,8 @@ def _wrong(partition: Partition, look: Look) -> Iterator[tuple[Code, str]]:
 def _contradiction(partition: Partition, position: ConsumerOffset) -> Code | None:
     if position.next_offset > partition.end:
         return Code.ANOTHER_LOG
+    if offsets.is_of_another_log(position, partition.beginning):
+        return Code.ANOTHER_LOG
     if position.next_offset < partition.beginning:
         return Code.LEFT_UNREAD
     if not position.digest:
