@@ -90,14 +90,20 @@ class Member:
 
     def move(self, tp: TopicPartition, position: Position) -> None:
         """Go on from there: the records before it have had their effect."""
-        if tp in self._positions:
-            self._positions[tp] = position
+        if tp not in self._positions:
+            return
+        self._positions[tp] = position
         self._untold[tp] = OffsetAndMetadata(position.next_offset, "", -1)
         self._tell()
 
     def _tell(self) -> None:
-        """Tell Kafka where we are, now and then, for those who watch the lag there."""
+        """Tell Kafka where we are, now and then, for those who watch the lag there.
+
+        Not between a rebalance and our look at it: what was ours may be another's, who is further.
+        """
         now = time.monotonic()
+        if self._sharing.changed.is_set():
+            return
         if self._untold and now - self._told_at >= TELL_SECONDS:
             untold, self._untold, self._told_at = self._untold, {}, now
             self._consumer.commit_async(untold)
@@ -120,8 +126,10 @@ class Member:
     def close(self) -> None:
         """Close all connections, within seconds even if the broker hangs."""
         try:
-            if self._untold:
-                self._consumer.commit(self._untold, timeout_ms=1_000)
+            ours = self._consumer.assignment() - self._sharing.gone()
+            untold = {tp: place for tp, place in self._untold.items() if tp in ours}
+            if untold:
+                self._consumer.commit(untold, timeout_ms=1_000)
         finally:
             self._consumer.close(autocommit=False, timeout_ms=2_000)
             self._topic.close()
@@ -156,6 +164,8 @@ class Member:
             stayed = (self._positions.keys() & ours) - gone
             self._positions = {tp: self._positions[tp] for tp in stayed}
             self._unproven &= stayed
+            # Their new reader may be further, and told so.
+            self._untold = {tp: place for tp, place in self._untold.items() if tp in stayed}
             self._identity = identity
             taken = sorted(ours - stayed)
             self._look_up(taken)

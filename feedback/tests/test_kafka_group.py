@@ -54,6 +54,12 @@ class Reader(KafkaLog):
         member = self._member
         return set() if member is None else {tp.partition for tp in list(member._positions)}
 
+    @property
+    def untold(self) -> set[int]:
+        """Of which partitions it still means to tell Kafka where it is."""
+        member = self._member
+        return set() if member is None else {tp.partition for tp in list(member._untold)}
+
     def is_in(self, state: str) -> bool:
         """What the client says of its part in the group."""
         member = self._member
@@ -154,6 +160,25 @@ def test_partitions_that_stay_are_neither_looked_up_nor_read_again(
     assert sorted(looked_up) == sorted(second.partitions)
     assert first.partitions == set(range(PARTITIONS)) - second.partitions
     assert set((first.read + second.read).values()) == {1}
+
+
+@pytest.mark.kafka
+def test_kafka_is_told_nothing_of_partitions_that_have_become_anothers(
+    topic: Topic, reader: Callable[[str], Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(member, "TELL_SECONDS", 3_600.0)
+    first = reader("first")
+    topic.say()
+    wait_for(topic.is_applied, 30, "the first reader")
+    # The first time it is told at once; of these it is not told any more.
+    topic.say()
+    wait_for(topic.is_applied, 30, "the first reader")
+    assert first.untold == set(range(PARTITIONS))
+
+    second = reader("second")
+    wait_until_shared(first, second)
+
+    wait_for(lambda: first.untold == first.partitions, 10, "only of its own")
 
 
 @pytest.mark.kafka
