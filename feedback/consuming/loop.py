@@ -42,22 +42,15 @@ def consume(
     accept_poison says that it may.
     """
     guard = PoisonGuard(NO_LIMITS if accept_poison else set_limits())
-    tally, complaints, songs = Tally(), Complaints(), dead_letters.NewSongs()
-    obeyed = False
+    work, complaints = _Work(log, guard, presence, delays), Complaints()
     if once:
         log.mark_end()
     while not should_stop():
         try:
-            if presence is not None:
-                presence.renew()
-            if not obeyed:
-                deletion.obey_ledger()
-                obeyed = True
-            if songs.may_have_come():
-                tally.add(dead_letters.replay_for_songs(should_stop))
+            work.prepare(should_stop)
             if once and log.at_end():
                 break
-            tally.add(_next_batch(log, guard, delays))
+            work.next_batch()
             complaints.over()
         except LogUnavailable as error:
             if once:
@@ -66,7 +59,7 @@ def consume(
             time.sleep(RETRY_SECONDS)
         except Error as error:
             _wait_for_database(error, log, complaints)
-    return tally
+    return work.tally
 
 
 def _wait_for_database(error: Error, log: Log, complaints: Complaints) -> None:
@@ -79,31 +72,56 @@ def _wait_for_database(error: Error, log: Log, complaints: Complaints) -> None:
     time.sleep(RETRY_SECONDS)
 
 
-def _next_batch(log: Log, guard: PoisonGuard, delays: Delays | None) -> Tally:
-    if delays is not None:
-        delays.flush_if_due()
-    batch = log.poll(POLL_SECONDS)
-    if not batch.records:
-        return Tally()
-    fresh: list[Event] = []
+class _Work:
+    """What a consumer does while everything is there, and what came of it."""
 
-    def judge(outcome: Outcome) -> None:
-        guard.judge(batch.records, outcome.put_aside)
-        fresh.extend(outcome.fresh)
+    def __init__(
+        self, log: Log, guard: PoisonGuard, presence: Presence | None, delays: Delays | None
+    ) -> None:
+        self.tally = Tally()
+        self._log = log
+        self._guard = guard
+        self._presence = presence
+        self._delays = delays
+        self._songs = dead_letters.NewSongs()
+        self._obeyed = False
 
-    try:
-        tally = apply(batch.records, batch.settle, judge)
-    except Fenced as error:
-        logger.info("%s", error)
-        log.rewind()
-        return Tally()
-    except Poisoned as error:
-        # Should storing it fail, the same batch comes again, and the stop with it.
-        log.rewind()
-        remember(error.stop)
-        raise
-    guard.passed()
-    if delays is not None:
-        delays.count(fresh)
-    log.committed()
-    return tally
+    def prepare(self, should_stop: Callable[[], bool]) -> None:
+        """Do what comes before a batch: show that we run, obey the ledger once, look for songs."""
+        if self._presence is not None:
+            self._presence.renew()
+        if not self._obeyed:
+            deletion.obey_ledger()
+            self._obeyed = True
+        if self._songs.may_have_come():
+            self.tally.add(dead_letters.replay_for_songs(should_stop))
+
+    def next_batch(self) -> None:
+        """Read a batch and apply it. Raises what the log and the database raise, and Poisoned."""
+        if self._delays is not None:
+            self._delays.flush_if_due()
+        batch = self._log.poll(POLL_SECONDS)
+        if not batch.records:
+            return
+        fresh: list[Event] = []
+
+        def judge(outcome: Outcome) -> None:
+            self._guard.judge(batch.records, outcome.put_aside)
+            fresh.extend(outcome.fresh)
+
+        try:
+            tally = apply(batch.records, batch.settle, judge)
+        except Fenced as error:
+            logger.info("%s", error)
+            self._log.rewind()
+            return
+        except Poisoned as error:
+            # Should storing it fail, the same batch comes again, and the stop with it.
+            self._log.rewind()
+            remember(error.stop)
+            raise
+        self._guard.passed()
+        if self._delays is not None:
+            self._delays.count(fresh)
+        self._log.committed()
+        self.tally.add(tally)
