@@ -21,6 +21,7 @@ from feedback.letters import Letter, keep
 from feedback.models import AppliedEvent
 from feedback.pairs import known_songs, order_keys
 from feedback.reasons import Reason
+from feedback.stored_ids import as_hex
 from recommendations import profile_base
 from recommendations.profiles import Judgement, let_writers_in, merge_judgements
 from recommendations.write_turns import write_turn
@@ -232,8 +233,7 @@ def _claim(events: Sequence[Event], now: datetime) -> set[str]:
     """  # noqa: S608 - nothing but placeholders goes in
     with connection.cursor() as cursor:
         cursor.execute(statement, [value for row in rows for value in row])
-        # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
-        return {str(event_id).replace("-", "") for (event_id,) in cursor.fetchall()}
+        return {as_hex(event_id) for (event_id,) in cursor.fetchall()}
 
 
 def contents_of(event_ids: Iterable[str]) -> dict[str, bytes]:

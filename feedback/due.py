@@ -15,6 +15,7 @@ from feedback.clock import record_time_us
 from feedback.events import Record
 from feedback.fields import EPOCH
 from feedback.models import OutboxEvent
+from feedback.stored_ids import as_hex
 from recommendations.write_turns import write_turn
 
 
@@ -72,11 +73,7 @@ def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
     statement = f"SELECT event_id, payload FROM outbox WHERE event_id IN ({marks})"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, list(event_ids))
-        # SQLite keeps a UUID as its 32 digits, Postgres as a type of its own.
-        return {
-            str(event_id).replace("-", ""): bytes(payload)
-            for event_id, payload in cursor.fetchall()
-        }
+        return {as_hex(event_id): bytes(payload) for event_id, payload in cursor.fetchall()}
 
 
 def mark_sent(seqs: Collection[int]) -> None:
