@@ -106,17 +106,26 @@ def have_effect(
     In the caller's transaction, which has let_writers_in behind it.
     """
     gone = unsaid.among(parsed)
-    due.drop([(event_id, parsed[at][0].raw) for at in gone for event_id in _ids(*parsed[at])])
     found = _sort_out([each for at, each in enumerate(parsed) if at not in gone], now)
     merge_judgements([as_judgement(event) for event in found.fresh])
     leaving = _leaving_the_log(parsed, now)
     if leaving:
         profile_base.keep([as_judgement(e) for e in found.fresh if e.event_id in leaving])
     put_aside = keep(found.letters, now)
-    due.mark_applied(found.done, now)
+    _finish([parsed[at] for at in gone], found.done, now)
     judge(Outcome(found.fresh, put_aside))
     clamped = sum(event.clamped for event in found.fresh)
     return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
+
+
+def _finish(gone: Sequence[tuple[Record, Event | Rejection]], done: set[str], at: datetime) -> None:
+    """Mark what is done with in the outbox, and delete there what was forgotten."""
+    said = [(event_id, record.raw) for record, it in gone for event_id in _ids(record, it)]
+    if said:
+        # Both at once, in the one order: the relay marks the same rows.
+        due.lock(done.union(event_id for event_id, _ in said))
+        due.drop(said)
+    due.mark_applied(done, at)
 
 
 def as_judgement(event: Event) -> Judgement:

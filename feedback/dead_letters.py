@@ -26,8 +26,11 @@ from feedback.reasons import Reason
 from recommendations import profile_base
 from recommendations.models import Song
 from recommendations.profiles import let_writers_in
+from recommendations.word_tables import chunks
 from recommendations.write_turns import write_turn
 
+# They are only marked: SQLite's one write lock is held for some milliseconds.
+DISCARDED_AT_ONCE: Final = 500
 SONGS_CHECK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 60.0
 
@@ -75,24 +78,42 @@ def replay(
     Batch by batch, each in a transaction of its own: what was done before a stop or a crash
     stands, and the next replay goes on with the rest. advance: told of each batch's letters.
     """
-    ids = list(
-        letters.filter(state=DeadLetter.State.OPEN).order_by("id").values_list("id", flat=True)
-    )
     tally = Tally()
-    for start in range(0, len(ids), BATCH_SIZE):
+    for batch in chunks(_open_ids(letters), BATCH_SIZE):
         if should_stop():
             break
-        batch = ids[start : start + BATCH_SIZE]
         tally.add(_replay_batch(batch))
         advance(len(batch))
     return tally
 
 
 def discard(letters: QuerySet[DeadLetter]) -> int:
-    """Mark the open ones among the letters as never to be applied. Returns how many they were."""
-    return letters.filter(state=DeadLetter.State.OPEN).update(
-        state=DeadLetter.State.DISCARDED, resolved_at=timezone.now()
-    )
+    """Mark the open ones among the letters as never to be applied. Returns how many they were.
+
+    Batch by batch, as a replay.
+    """
+    return sum(_discard_batch(batch) for batch in chunks(_open_ids(letters), DISCARDED_AT_ONCE))
+
+
+def _open_ids(letters: QuerySet[DeadLetter]) -> list[int]:
+    waiting = letters.filter(state=DeadLetter.State.OPEN)
+    return list(waiting.order_by("id").values_list("id", flat=True))
+
+
+def _locked(ids: Sequence[int]) -> QuerySet[DeadLetter]:
+    """The open ones of these, in their order, locked: nobody else replays or discards them."""
+    waiting = DeadLetter.objects.filter(id__in=ids, state=DeadLetter.State.OPEN)
+    return waiting.select_for_update().order_by("id")
+
+
+def _discard_batch(ids: Sequence[int]) -> int:
+    with write_turn(), transaction.atomic():
+        # Forgetting deletes letters, in another order.
+        let_writers_in()
+        locked = list(_locked(ids).values_list("id", flat=True))
+        return DeadLetter.objects.filter(id__in=locked).update(
+            state=DeadLetter.State.DISCARDED, resolved_at=timezone.now()
+        )
 
 
 def replay_for_songs(
@@ -133,12 +154,7 @@ def _replay_batch(ids: Sequence[int]) -> Tally:
     now = timezone.now()
     with write_turn(), transaction.atomic():
         let_writers_in()
-        # Locked, so that two who replay at once do not both count a letter as applied.
-        rows = list(
-            DeadLetter.objects.select_for_update()
-            .filter(id__in=ids, state=DeadLetter.State.OPEN)
-            .order_by("id")
-        )
+        rows = list(_locked(ids))
         parsed = [(record, parse(record)) for record in map(as_record, rows)]
         # Whoever was forgotten is in no letter either.
         gone = unsaid.among(parsed)

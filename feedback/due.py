@@ -6,6 +6,7 @@ later with a lower seq, and a reader that remembers "up to here" would never see
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -17,6 +18,9 @@ from feedback.fields import EPOCH
 from feedback.models import OutboxEvent
 from feedback.stored_ids import as_hex
 from recommendations.write_turns import write_turn
+
+# A chunk holds SQLite's one write lock for some milliseconds.
+CHUNK_ROWS: Final = 500
 
 
 def to_apply(limit: int) -> list[Record]:
@@ -38,11 +42,16 @@ def with_effect(after_seq: int, limit: int) -> list[Record]:
 
 
 def done_before(moment: datetime, *, after_seq: int, limit: int) -> list[Record]:
-    """Events whose effect is older than a moment, of a seq above that, in order; locked."""
+    """Events whose effect is older than a moment, of a seq above that, in order."""
     # An effect comes after its seq, which is a time: so the newer rows need not be looked at.
     latest_us = (moment - EPOCH) // timedelta(microseconds=1)
     done = OutboxEvent.objects.filter(applied_at__lt=moment, seq__gt=after_seq, seq__lte=latest_us)
-    return _records(done.select_for_update(), limit)
+    return _records(done, limit)
+
+
+def delete_done(seqs: Collection[int], moment: datetime) -> None:
+    """Delete these rows, but for such as have become due again since they were read."""
+    in_order(OutboxEvent.objects.filter(seq__in=seqs, applied_at__lt=moment)).delete()
 
 
 def first_waiting_seq() -> int:
@@ -79,8 +88,8 @@ def payloads(event_ids: Collection[str]) -> dict[str, bytes]:
 def mark_sent(seqs: Collection[int]) -> None:
     """Note that the broker has acknowledged these."""
     if seqs:
-        with write_turn():
-            _mark(OutboxEvent.objects.filter(seq__in=seqs), sent_at=timezone.now())
+        with write_turn(), transaction.atomic():
+            in_order(OutboxEvent.objects.filter(seq__in=seqs)).update(sent_at=timezone.now())
 
 
 def mark_applied(event_ids: Collection[str], at: datetime) -> None:
@@ -90,7 +99,7 @@ def mark_applied(event_ids: Collection[str], at: datetime) -> None:
     marks = ", ".join(["%s"] * len(event_ids))
     rows = f"event_id IN ({marks}) AND applied_at IS NULL"
     if connection.features.has_select_for_update:
-        # Locked by ascending seq, as by _mark.
+        # Locked by ascending seq, as by in_order.
         rows = f"SELECT seq FROM outbox WHERE {rows} ORDER BY seq FOR NO KEY UPDATE"  # noqa: S608
         rows = f"seq IN ({rows})"
     with connection.cursor() as cursor:
@@ -103,19 +112,41 @@ def drop(said: Collection[tuple[str, bytes]]) -> None:
     kept = payloads({event_id for event_id, _ in said})
     same = [event_id for event_id, raw in said if kept.get(event_id) == raw]
     if same:
-        OutboxEvent.objects.filter(event_id__in=same).delete()
+        in_order(OutboxEvent.objects.filter(event_id__in=same)).delete()
+
+
+def lock(event_ids: Collection[str]) -> None:
+    """Lock the rows of these until the commit, for who changes them by several statements."""
+    if connection.features.has_select_for_update:
+        rows = OutboxEvent.objects.filter(event_id__in=event_ids).order_by("seq")
+        list(rows.select_for_update(no_key=True).values_list("seq"))
 
 
 def send_again() -> int:
-    """Make all without an effect due again, for a broker that has lost its log; return how many."""
+    """Make all without an effect due again, for a broker that has lost its log; return how many.
+
+    By one statement, however many they are: it stands in the transaction in which the new epoch
+    begins. With the epoch in one commit and this in later ones, a crash in between would leave
+    rows behind that no position shows to be lost.
+    """
     waiting = OutboxEvent.objects.filter(applied_at=None, sent_at__isnull=False)
-    return _mark(waiting, sent_at=None)
+    return in_order(waiting).update(sent_at=None)
 
 
 def send_late_ones_again(sent_before: datetime) -> int:
-    """Make due again what was sent before a moment and has no effect yet; return how many."""
+    """Make due again what was sent before a moment and has no effect yet; return how many.
+
+    Rows by rows, each in a transaction of its own: likes wait for one at most.
+    """
+    # Those sent first come first: so the index finds the next ones, whatever the table holds.
     late = OutboxEvent.objects.filter(applied_at=None, sent_at__lt=sent_before)
-    return _mark(late, sent_at=None) if late.exists() else 0
+    first = late.order_by("sent_at", "seq").values_list("seq", flat=True)[:CHUNK_ROWS]
+    again = 0
+    while seqs := list(first.all()):
+        with write_turn(), transaction.atomic():
+            # Looked at again: some may have had their effect meanwhile.
+            again += in_order(late.filter(seq__in=seqs)).update(sent_at=None)
+    return again
 
 
 def last_seq() -> int:
@@ -123,17 +154,16 @@ def last_seq() -> int:
     return OutboxEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
-def _mark(rows: QuerySet[OutboxEvent], **marks: datetime | None) -> int:
-    """Set marks, with the rows locked by ascending seq; return how many rows there were.
+def in_order(rows: QuerySet[OutboxEvent]) -> QuerySet[OutboxEvent]:
+    """The rows, for one statement that changes them: locked by ascending seq until the commit.
 
     A consumer, who knows the ids, and the relay, who knows the seqs, mark the same rows at the
     same time. Each in the order in which the server happens to find them, they would deadlock.
     """
     if not connection.features.has_select_for_update:
-        return rows.update(**marks)
+        return rows
     locked = rows.select_for_update(no_key=True).order_by("seq").values("seq")
-    with transaction.atomic():
-        return OutboxEvent.objects.filter(seq__in=locked).update(**marks)
+    return OutboxEvent.objects.filter(seq__in=locked)
 
 
 def _records(waiting: QuerySet[OutboxEvent], limit: int) -> list[Record]:

@@ -13,6 +13,7 @@ from feedback import due
 from feedback.log import Fenced
 from feedback.models import ConsumerOffset
 from recommendations import profile_base
+from recommendations.write_turns import write_turn
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def begin_epoch(lost: Position, *, beginning: int) -> None:
     if not _rows_at(lost).exists():
         return
     profile_base.keep_profiles()
-    with transaction.atomic():
+    with write_turn(), transaction.atomic():
         moved = _rows_at(lost).update(epoch=lost.epoch + 1, next_offset=beginning, digest="")
         again = due.send_again() if moved else 0
     if moved:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Max, Q, QuerySet
 
+from feedback import due
 from feedback.applying import contents_of
 from feedback.events import Event, parse
 from feedback.forgetting.unsaid import users_named
@@ -93,7 +94,8 @@ def delete(held: Held) -> dict[str, int]:
     for start in range(0, len(ids), IDS_PER_STATEMENT):
         applied = AppliedEvent.objects.filter(event_id__in=ids[start : start + IDS_PER_STATEMENT])
         counts["applied_event"] += _deleted(applied)
-    for rows in (*held.words, held.outbox, held.letters):
+    # The outbox last and in order: relays mark its rows, and nothing keeps these out.
+    for rows in (*held.words, held.letters, due.in_order(held.outbox)):
         counts[rows.model._meta.db_table] = _deleted(rows)
     counts["listener"] = _delete_listener(held.listener)
     return counts

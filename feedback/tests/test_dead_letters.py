@@ -21,6 +21,7 @@ from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from feedback.reasons import Reason
 from feedback.strict_json import Unreadable
 from feedback.tests.paths import profile, say
+from feedback.tests.test_retention import counted_turns
 from feedback.tests.test_rules import POISON
 from recommendations import admin as pages
 from recommendations.models import Song
@@ -307,6 +308,16 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.Monk
 
     assert (first.applied, rest.applied) == (2, 3)
     assert late.filter(state="replayed").count() == AppliedEvent.objects.count() == 5
+
+
+def test_many_letters_are_given_up_in_short_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "DISCARDED_AT_ONCE", 2)
+    turns = counted_turns(monkeypatch, dead_letters)
+    put_aside(3)
+
+    assert dead_letters.discard(DeadLetter.objects.all()) == 5
+    assert len(turns) == 3
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"discarded"}
 
 
 def test_ctrl_c_ends_a_replay_after_the_batch_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:

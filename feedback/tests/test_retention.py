@@ -264,6 +264,37 @@ def test_what_was_sent_long_ago_without_effect_is_sent_again_while_a_consumer_ru
     assert list(_relayed()) == [0]
 
 
+def test_a_long_backlog_is_made_due_again_in_short_transactions(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = counted_turns(monkeypatch, due)
+    monkeypatch.setattr(due, "CHUNK_ROWS", 3)
+    for number in range(8):
+        say(f"u{number}", "a")
+    now = timezone.now()
+    OutboxEvent.objects.update(sent_at=now - 2 * DAY)
+    newest = OutboxEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
+    OutboxEvent.objects.filter(seq=newest).update(sent_at=now)
+
+    assert due.send_late_ones_again(now - DAY) == 7
+    assert len(turns) == 3
+    assert len(due.to_send(10)) == 7
+    assert OutboxEvent.objects.get(sent_at__isnull=False).seq == newest
+
+
+def counted_turns(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[None]:
+    """Grows by one with every turn at writing that the module takes."""
+    turns: list[None] = []
+    take = module.write_turn
+
+    def counting() -> Any:
+        turns.append(None)
+        return take()
+
+    monkeypatch.setattr(module, "write_turn", counting)
+    return turns
+
+
 def _relayed() -> list[int]:
     """How many one turn of a relay that goes on sends."""
     turns = iter([False, True])

@@ -13,6 +13,7 @@ from access import callers
 from feedback import due
 from feedback.applying import Tally, apply
 from feedback.events import Record, encode
+from feedback.forgetting import held
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.outbox import Wish, accept
 from recommendations.models import Interaction, Listener, Song
@@ -150,6 +151,42 @@ def test_marks_are_set_on_the_same_rows_at_once_without_a_deadlock() -> None:
     side_by_side(mark_applied, mark_sent, mark_sent)
 
     assert not OutboxEvent.objects.filter(sent_at=None).exists()
+    assert deadlocks() == before
+
+
+@pytest.mark.usefixtures("_no_index_on_what_is_due")
+def test_rows_of_the_forgotten_go_while_they_are_marked_without_a_deadlock() -> None:
+    accept(APP, [Wish("u", str(n % SONGS), "like") for n in range(600)])
+    rows = list(OutboxEvent.objects.values_list("seq", "event_id", "payload"))
+    seqs, ids = [seq for seq, _, _ in rows], {event_id.hex for _, event_id, _ in rows}
+    before = deadlocks()
+
+    def drop(*, some_are_done: bool) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        half = len(rows) // 2 if some_are_done else len(rows)
+        for _ in range(3 * ROUNDS):
+            with transaction.atomic():
+                due.lock(ids if some_are_done else ())
+                due.drop([(event_id.hex, bytes(payload)) for _, event_id, payload in rows[:half]])
+                due.mark_applied(ids, timezone.now())
+                transaction.set_rollback(True)
+
+    def forget() -> None:
+        for _ in range(3 * ROUNDS):
+            with transaction.atomic():
+                held.delete(held.of("u"))
+                transaction.set_rollback(True)
+
+    def mark_sent() -> None:
+        for _ in range(3 * ROUNDS):
+            due.mark_sent(seqs)
+
+    side_by_side(
+        partial(drop, some_are_done=True), partial(drop, some_are_done=False), forget, mark_sent
+    )
+
+    assert OutboxEvent.objects.filter(applied_at=None).count() == 600
     assert deadlocks() == before
 
 
