@@ -32,7 +32,8 @@ class Tally:
     """What became of records: each is counted once as applied, repeated, dead or forgotten.
 
     clamped: how many of the applied came with a clock too far ahead.
-    forgotten: dropped without a trace, since their users were forgotten after they were said.
+    forgotten: dropped without a trace, since their users were forgotten after they were said, or
+        their records' times say so.
     """
 
     applied: int = 0
@@ -112,18 +113,29 @@ def have_effect(
     if leaving:
         profile_base.keep([as_judgement(e) for e in found.fresh if e.event_id in leaving])
     put_aside = keep(found.letters, now)
-    _finish([parsed[at] for at in gone], found.done, now)
+    _finish([(*parsed[at], barrier) for at, barrier in gone.items()], found.done, now)
     judge(Outcome(found.fresh, put_aside))
     clamped = sum(event.clamped for event in found.fresh)
     return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
 
 
-def _finish(gone: Sequence[tuple[Record, Event | Rejection]], done: set[str], at: datetime) -> None:
-    """Mark what is done with in the outbox, and delete there what was forgotten."""
-    said = [(event_id, record.raw) for record, it in gone for event_id in _ids(record, it)]
+def _finish(
+    gone: Sequence[tuple[Record, Event | Rejection, int]], done: set[str], at: datetime
+) -> None:
+    """Mark what is done with in the outbox, and delete there what was forgotten.
+
+    gone: each with the barrier that it lies below. A row above that was accepted after the
+    forgetting, however near the relay had to bring its record's time: it stays due, and is sent
+    again until its time is believed. Read from the outbox itself, its time is.
+    """
+    said = [
+        (event_id, record.raw, max(barrier, record.seq or 0))
+        for record, outcome, barrier in gone
+        for event_id in _ids(record, outcome)
+    ]
     if said:
         # Both at once, in the one order: the relay marks the same rows.
-        due.lock(done.union(event_id for event_id, _ in said))
+        due.lock(done.union(event_id for event_id, _, _ in said))
         due.drop(said)
     due.mark_applied(done, at)
 

@@ -107,12 +107,21 @@ def mark_applied(event_ids: Collection[str], at: datetime) -> None:
         cursor.execute(statement, [connection.ops.adapt_datetimefield_value(at), *event_ids])
 
 
-def drop(said: Collection[tuple[str, bytes]]) -> None:
-    """Delete the rows of these (event id, payload); a row that says something else stays."""
-    kept = payloads({event_id for event_id, _ in said})
-    same = [event_id for event_id, raw in said if kept.get(event_id) == raw]
+def drop(said: Collection[tuple[str, bytes, int]]) -> None:
+    """Delete the rows of these (event id, payload) that lie at or below the seq beside it.
+
+    A row that says something else, or was accepted later, stays.
+    """
+    ids = {event_id for event_id, _, _ in said}
+    rows = OutboxEvent.objects.filter(event_id__in=ids).values_list("event_id", "seq", "payload")
+    kept = {event_id.hex: (seq, bytes(payload)) for event_id, seq, payload in rows}
+    same = [
+        kept[event_id][0]
+        for event_id, raw, up_to in said
+        if event_id in kept and kept[event_id][0] <= up_to and kept[event_id][1] == raw
+    ]
     if same:
-        in_order(OutboxEvent.objects.filter(event_id__in=same)).delete()
+        in_order(OutboxEvent.objects.filter(seq__in=same)).delete()
 
 
 def lock(event_ids: Collection[str]) -> None:

@@ -32,6 +32,10 @@ CLIENT_IDS: Final = uuid.UUID("3b7a4f0e-6f0b-5d0e-9a63-2f6c1f9f5a11")
 # records bring times of at most about an hour, a clock or a backup may add to that.
 MAX_HELD_AHEAD_US: Final = 24 * 3_600 * 1_000_000
 
+# How far ahead of the clock a barrier may be. Of what a broker refuses as too late the record gets
+# a time 50 minutes ahead of the relay's clock (relay.MAX_AHEAD_MS). If that were below the barrier,
+# the word would count as said before it. The rest is for what clocks of machines lie apart.
+MAX_BARRIER_AHEAD_US: Final = 30 * 60 * 1_000_000
 
 # How many wishes share a commit at most: what everybody in it waits for.
 MOST_AT_ONCE: Final = 1_000
@@ -145,9 +149,11 @@ class _Books:
             return self._repeat(wish, event_id, same=before == wish.content)
         if not self._song_is_known(wish):
             return Refused(event_id, Refusal.UNKNOWN_SONG)
-        own_time = wish.occurred_at_us
-        if own_time is not None and own_time <= self.barriers.get(wish.user_id, -1):
+        barrier, own_time = self.barriers.get(wish.user_id, -1), wish.occurred_at_us
+        if own_time is not None and own_time <= barrier:
             return Refused(event_id, Refusal.FORGOTTEN)
+        if barrier > self.now_us + MAX_BARRIER_AHEAD_US:
+            return Refused(event_id, Refusal.FORGOTTEN_AHEAD)
         seq = self._next_seq(wish)
         if seq is None:
             return Refused(event_id, Refusal.HELD_AHEAD)

@@ -34,3 +34,5 @@ class Refusal(StrEnum):
     HELD_AHEAD = "held_ahead"
     # It is dated before its user was forgotten: it would be acknowledged and have no effect.
     FORGOTTEN = "forgotten"
+    # Its user was forgotten up to a time so far ahead that nothing said now is sure to lie behind.
+    FORGOTTEN_AHEAD = "forgotten_ahead"

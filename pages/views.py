@@ -17,6 +17,7 @@ from feedback import outbox
 from feedback.consuming import presence
 from feedback.event_notes import note_event
 from feedback.models import AppliedEvent
+from feedback.reasons import Refusal
 from pages.limits import within_limits
 from pages.listing import home_of
 from pages.present_listener import become, leave, sign_in_with, visitor_of
@@ -27,6 +28,12 @@ ACTIONS = ("like", "dislike", "unlike")
 # A like is kept when the outbox has it; the page waits a little so that it shows the effect too.
 EFFECT_SECONDS = 0.5
 POLL_SECONDS = 0.02
+# A page sends neither ids nor times of its own, so nothing else can be wrong with its wish.
+WHY_REFUSED = {
+    Refusal.UNKNOWN_SONG: "there is no such song",
+    Refusal.HELD_AHEAD: "the profile holds a word from the future",
+    Refusal.FORGOTTEN_AHEAD: "this listener was forgotten up to a time that is still to come",
+}
 
 
 @never_cache
@@ -101,7 +108,7 @@ def _give(request: HttpRequest, user_id: str, song_id: str, action: str) -> str 
     wish = outbox.Wish(user_id, song_id, action)
     [answer] = outbox.accept(callers.listener(user_id), [wish])
     if isinstance(answer, outbox.Refused):
-        messages.error(request, "This cannot be kept: the profile holds a word from the future.")
+        messages.error(request, f"This cannot be kept: {WHY_REFUSED[answer.reason]}.")
         return None
     if not has_effect_soon(answer.event_id):
         messages.info(request, "Kept. It takes effect as soon as the consumer runs again.")

@@ -49,17 +49,23 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 HELD_AHEAD = "The profile holds a word on this song that is dated more than a day ahead."
 FORGOTTEN = "This lies before the user was forgotten: what was said until then has no effect."
+FORGOTTEN_AHEAD = (
+    "The user was forgotten up to a time that lies ahead of this clock. What is said counts again"
+    " once the clock has come near that time."
+)
 # Which field of a row a refusal is about, and what to say of it.
 REFUSALS = {
     Refusal.UNKNOWN_SONG: ("song_id", "there is no such song"),
     Refusal.ID_CONFLICT: ("event_id", "this id was used for another event"),
     Refusal.HELD_AHEAD: ("song_id", HELD_AHEAD),
     Refusal.FORGOTTEN: ("occurred_at", FORGOTTEN),
+    Refusal.FORGOTTEN_AHEAD: ("user_id", FORGOTTEN_AHEAD),
 }
 CONFLICTS = {
     Refusal.ID_CONFLICT: "This Idempotency-Key was used for another request.",
     Refusal.HELD_AHEAD: HELD_AHEAD,
     Refusal.FORGOTTEN: FORGOTTEN,
+    Refusal.FORGOTTEN_AHEAD: FORGOTTEN_AHEAD,
 }
 
 

@@ -19,19 +19,22 @@ Parsed = tuple[Record, Event | Rejection]
 _USER_ID = re.compile(rb'"user_id"\s*:\s*(?:"([^"\\]{1,256})"|(-?[0-9]{1,64}))')
 
 
-def among(parsed: Sequence[Parsed]) -> set[int]:
+def among(parsed: Sequence[Parsed]) -> dict[int, int]:
     """Which of the records, by their index, forgotten users said before their forgetting.
+
+    Each with the barrier that it lies at or below.
 
     In the caller's transaction, which has let_writers_in behind it.
     """
     if not parsed or not forgotten.anybody():
-        return set()
+        return {}
     users = [_users_of(record, outcome) for record, outcome in parsed]
     barriers = forgotten.barriers(set().union(*users))
+    latest = [max((barriers.get(each, -1) for each in named), default=-1) for named in users]
     return {
-        at
+        at: latest[at]
         for at, (record, outcome) in enumerate(parsed)
-        if any(_said_at_us(record, outcome) <= barriers.get(each, -1) for each in users[at])
+        if _said_at_us(record, outcome) <= latest[at]
     }
 
 

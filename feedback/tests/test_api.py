@@ -11,6 +11,7 @@ from django.test import Client
 from access import listener_tokens, service_keys
 from feedback.api import views
 from feedback.models import OutboxEvent
+from recommendations import forgotten
 from recommendations.models import Song
 from recommendations.profiles import Judgement, merge_judgements
 
@@ -134,6 +135,22 @@ def test_a_word_that_could_not_be_the_last_is_a_conflict_that_says_so(call: Any)
     row = {"user_id": "1", "song_id": "3", "action": "like"}
     [result] = call("POST", "/api/v1/feedback", [row]).json()["results"]
     assert "a day ahead" in result["errors"]["song_id"][0]
+    assert kept() == []
+
+
+def test_of_a_user_forgotten_up_to_a_time_ahead_nothing_is_kept_and_the_answer_says_why(
+    call: Any,
+) -> None:
+    forgotten.mark("1", 2**60)
+
+    answer = call("PUT", "/api/v1/users/1/likes/3", {"action": "like"})
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "forgotten_ahead"
+    assert "forgotten up to a time that lies ahead" in answer.json()["detail"]
+    row = {"user_id": "1", "song_id": "3", "action": "like"}
+    [result] = call("POST", "/api/v1/feedback", [row]).json()["results"]
+    assert "counts again once" in result["errors"]["user_id"][0]
     assert kept() == []
 
 

@@ -5,15 +5,21 @@ import uuid
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.utils import timezone
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 
-from feedback import dead_letters
+from feedback import dead_letters, due, outbox, relay
 from feedback.clock import now_us, to_ms
 from feedback.fields import as_rfc_3339
+from feedback.forgetting.deletion import forget
 from feedback.forgetting.unsaid import users_named
+from feedback.kafka.clients import client_options
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
-from feedback.outbox import Accepted, Refused
+from feedback.outbox import MAX_BARRIER_AHEAD_US, Accepted, Refused
 from feedback.reasons import Refusal
-from feedback.tests.paths import EmbeddedPath, Path, profile, say
+from feedback.tests.paths import EmbeddedPath, KafkaPath, Path, profile, say
 from recommendations import forgotten
 from recommendations.models import Listener, Song
 
@@ -78,6 +84,63 @@ def test_a_barrier_ahead_of_the_clock_and_of_all_that_was_issued_is_followed(pat
     path.drain()
 
     assert profile("ann") == {"a": 1, "b": 1}
+
+
+def test_a_barrier_too_far_ahead_refuses_what_might_have_no_effect(path: Path) -> None:
+    barrier = to_ms(now_us()) * 1_000 + MAX_BARRIER_AHEAD_US
+    forgotten.mark("ann", barrier + MINUTE_US)
+    forgotten.mark("bob", barrier - MINUTE_US)
+
+    now, dated = say("ann", "a"), say("ann", "b", occurred_at_us=barrier + 2 * MINUTE_US)
+    assert isinstance(say("bob", "a"), Accepted)
+    assert isinstance(say("eve", "a"), Accepted)
+    path.drain()
+
+    assert [getattr(answer, "reason", "kept") for answer in (now, dated)] == ["forgotten_ahead"] * 2
+    assert (profile("ann"), profile("bob"), profile("eve")) == ({}, {"a": 1}, {"a": 1})
+
+
+def test_a_time_that_the_relay_brings_near_is_never_below_a_barrier_that_accepting_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = now_us()
+    # The relay's clock is behind that of the process that accepted.
+    monkeypatch.setattr(relay, "now_us", lambda: now - 15 * MINUTE_US)
+    times = relay.RecordTimes()
+    times.refused()
+
+    assert times.timestamp_ms(now + 600 * MINUTE_US) * 1_000 > now + MAX_BARRIER_AHEAD_US
+
+
+def test_what_was_said_while_the_clock_was_ahead_that_forgot_its_user_is_not_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        ahead.setattr(outbox, "now_us", lambda: now_us() + 120 * MINUTE_US)
+        say("ann", "b")
+        forget("ann")
+        assert isinstance(say("ann", "a"), Accepted)
+
+    tally = path.drain()
+
+    if isinstance(path, KafkaPath):
+        # The broker takes no such time yet, so it was sent under one below the barrier.
+        assert (tally.applied, tally.forgotten) == (0, 1)
+        assert OutboxEvent.objects.filter(applied_at=None).count() == 1
+        let_the_broker_take_any_time()
+        assert due.send_late_ones_again(timezone.now()) == 1
+        tally = path.drain()
+    assert (tally.applied, tally.forgotten) == (1, 0)
+    assert profile("ann") == {"a": 1}
+    assert path.drain().forgotten == 0
+
+
+def let_the_broker_take_any_time() -> None:
+    """As it does when the clock has come to where the other one was."""
+    admin = KafkaAdminClient(**client_options())
+    configs = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    admin.alter_configs([ConfigResource("TOPIC", settings.LIKES_TOPIC, configs)])
+    admin.close()
 
 
 def test_an_event_that_dates_itself_ahead_of_its_record_was_said_when_it_was_recorded(

@@ -168,7 +168,7 @@ def test_rows_of_the_forgotten_go_while_they_are_marked_without_a_deadlock() -> 
         for _ in range(3 * ROUNDS):
             with transaction.atomic():
                 due.lock(ids if some_are_done else ())
-                due.drop([(event_id.hex, bytes(payload)) for _, event_id, payload in rows[:half]])
+                due.drop([(each.hex, bytes(payload), seq) for seq, each, payload in rows[:half]])
                 due.mark_applied(ids, timezone.now())
                 transaction.set_rollback(True)
 

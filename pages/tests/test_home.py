@@ -1,6 +1,7 @@
 """The first page, as a browser without scripts sees it."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -18,7 +19,9 @@ from feedback.consuming.presence import Presence
 from feedback.event_notes import event_of
 from feedback.models import AppliedEvent, OutboxEvent
 from pages import present_listener, views
+from recommendations import forgotten
 from recommendations.models import Lease, Song
+from recommendations.profiles import Judgement, merge_judgements
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +52,14 @@ def signed_in(user_id: str) -> Client:
     client = Client()
     client.post("/sign-in", {"token": listener_tokens.issue(user_id, 60)})
     return client
+
+
+def forget() -> None:
+    forgotten.mark("rocker0", 2**60)
+
+
+def hold_a_word() -> None:
+    merge_judgements([Judgement("rocker0", "r1", 1, 2**60, "00" * 16)])
 
 
 def test_a_stranger_is_asked_for_a_token_and_shown_no_listener() -> None:
@@ -198,6 +209,20 @@ def test_an_opinion_on_nothing_is_refused(form: dict[str, str]) -> None:
     page = text(signed_in("rocker0").post("/opinion", form, follow=True))
 
     assert "no such song or action" in page
+    assert not OutboxEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(forget, "still to come"), (hold_a_word, "a word from the future")]
+)
+def test_an_opinion_that_cannot_be_kept_says_why(ahead: Callable[[], None], said: str) -> None:
+    ahead()
+
+    page = text(
+        signed_in("rocker0").post("/opinion", {"song_id": "r1", "action": "like"}, follow=True)
+    )
+
+    assert said in page
     assert not OutboxEvent.objects.exists()
 
 
