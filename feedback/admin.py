@@ -109,7 +109,7 @@ class DeadLetterAdmin(FindsById, ReadOnly, LetterBase):
     def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         """Replay the open ones, as many as a request has time for."""
         deadline = time.monotonic() + REPLAY_SECONDS
-        chosen = letters.filter(state=DeadLetter.State.OPEN).count()
+        chosen = dead_letters.replayable(letters).count()
         done: list[int] = []
         tally = dead_letters.replay(
             letters, should_stop=lambda: time.monotonic() > deadline, advance=done.append
@@ -118,6 +118,8 @@ class DeadLetterAdmin(FindsById, ReadOnly, LetterBase):
         left = chosen - sum(done)
         if left > 0:
             said += f"; {left:,} were not come to: choose them again, or manage.py dead_letters"
+        if left_out := dead_letters.not_replayable(letters):
+            said += f"; {left_out:,} left out: {dead_letters.NOT_REPLAYED}"
         self.message_user(request, said, messages.WARNING if left > 0 else messages.SUCCESS)
 
     @admin.action(description="Give the chosen letters up for good…", permissions=["act"])

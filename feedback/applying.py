@@ -5,7 +5,7 @@ id that has had it, the letters put aside, the marks in the outbox and the posit
 with any of them in another commit a crash in between would lose events or apply them twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
-from feedback import due, how_long
-from feedback.events import Event, Record, Rejection, parse
+from feedback import due, how_long, standing_letters
+from feedback.events import Event, Read, Record, Rejection, parse
 from feedback.fields import EPOCH
 from feedback.forgetting import unsaid
 from feedback.letters import Letter, keep
-from feedback.models import AppliedEvent
+from feedback.models import AppliedEvent, DeadLetter
 from feedback.pairs import known_songs, order_keys
 from feedback.reasons import Reason
 from feedback.stored_ids import as_hex
@@ -54,28 +54,29 @@ class Tally:
 class Outcome(NamedTuple):
     """What of records is about to be committed.
 
-    fresh: the events that have an effect. put_aside: the dead letters that were not there before.
+    fresh: the events that have an effect. put_aside: the dead letters that were not there before;
+    letters: these, and those that were.
     """
 
     fresh: list[Event]
     put_aside: list[Letter]
-
-
-class Read(NamedTuple):
-    """A record with the event that it holds."""
-
-    record: Record
-    event: Event
+    letters: list[Letter]
 
 
 @dataclass(slots=True)
 class Sorted:
-    """Records by what is to become of them; done: ids whose rows in the outbox are done with."""
+    """Records by what is to become of them.
+
+    given_up: how many are dead letters for good. done: ids whose rows in the outbox are done with.
+    closed: ids of dead letters that waited, each with the event that has its effect now.
+    """
 
     fresh: list[Event]
     repeated: int
     letters: list[Letter]
+    given_up: int
     done: set[str]
+    closed: dict[int, Event]
 
 
 def apply(
@@ -112,11 +113,27 @@ def have_effect(
     leaving = _leaving_the_log(parsed, now)
     if leaving:
         profile_base.keep([as_judgement(e) for e in found.fresh if e.event_id in leaving])
+    close_letters(found.closed, now)
     put_aside = keep(found.letters, now)
     _finish([(*parsed[at], barrier) for at, barrier in gone.items()], found.done, now)
-    judge(Outcome(found.fresh, put_aside))
+    judge(Outcome(found.fresh, put_aside, found.letters))
     clamped = sum(event.clamped for event in found.fresh)
-    return Tally(len(found.fresh), found.repeated, len(found.letters), clamped, len(gone))
+    dead = len(found.letters) + found.given_up
+    return Tally(len(found.fresh), found.repeated, dead, clamped, len(gone))
+
+
+def close_letters(letters: Mapping[int, Event], now: datetime) -> None:
+    """Mark dead letters, by their ids, as replayed: these events of theirs have had their effect.
+
+    In the caller's transaction, which has them locked.
+    """
+    if not letters:
+        return
+    DeadLetter.objects.filter(id__in=letters).update(
+        state=DeadLetter.State.REPLAYED, resolved_at=now
+    )
+    # The log may have dropped what was read so long ago.
+    profile_base.keep([as_judgement(event) for event in letters.values()])
 
 
 def _finish(
@@ -170,28 +187,36 @@ def _sort_out(parsed: Sequence[tuple[Record, Event | Rejection]], now: datetime)
     reads, foreign = _ours_and_foreign(
         [Read(record, event) for record, event in parsed if isinstance(event, Event)]
     )
-    letters += [letter(record, event, Reason.ID_CONFLICT) for record, event in foreign]
+    letters += [letter(each.record, each.event, Reason.ID_CONFLICT) for each in foreign]
+    done = {read.event.event_id for read in reads}
+    # A message that cannot be read may bring any id. Only as a row of the outbox does it say
+    # for certain whose it is.
+    done |= {record.own_id for record, _ in parsed if record.seq is not None}
+    reads, given_up = standing_letters.meet(reads)
+    found = Sorted([], 0, letters, given_up, done, {})
+    _decide(reads, found, now)
+    return found
+
+
+def _decide(reads: Sequence[Read], found: Sorted, now: datetime) -> None:
+    """Sort what may have an effect: each event whose id is claimed here has it."""
     firsts = _first_of_each_id(reads)
     waiting = _unknown_songs(firsts.values())
     claimed = _claim([e for e in firsts.values() if e.event_id not in waiting], now)
     known = contents_of(firsts.keys() - claimed)
-    fresh, repeated = [], 0
-    for record, event in reads:
+    for record, event, letter_id in reads:
         first = firsts[event.event_id]
-        content = known.get(event.event_id, first.content)
-        if event.content != content:
-            letters.append(letter(record, event, Reason.ID_CONFLICT))
-        elif event.event_id in known or event is not first:
-            repeated += 1
+        if event.content != known.get(event.event_id, first.content):
+            found.letters.append(letter(record, event, Reason.ID_CONFLICT))
+            continue
+        if event.event_id in known or event is not first:
+            found.repeated += 1
         elif event.event_id in waiting:
-            letters.append(letter(record, event, Reason.UNKNOWN_SONG))
+            found.letters.append(letter(record, event, Reason.UNKNOWN_SONG))
         else:
-            fresh.append(event)
-    done = {event.event_id for _, event in reads}
-    # A message that cannot be read may bring any id. Only as a row of the outbox does it say
-    # for certain whose it is.
-    done |= {record.own_id for record, _ in parsed if record.seq is not None}
-    return Sorted(fresh, repeated, letters, done)
+            found.fresh.append(event)
+        if letter_id is not None and (event.event_id in claimed or event.event_id in known):
+            found.closed[letter_id] = event
 
 
 def _ours_and_foreign(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
@@ -200,7 +225,7 @@ def _ours_and_foreign(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
     The id is that of an acknowledged like. If the other event had its effect first, or the row
     counted as done with it, the like would be lost.
     """
-    brought = {e.event_id for r, e in reads if r.seq is None or e.event_id != r.own_id}
+    brought = {e.event_id for r, e, _ in reads if r.seq is None or e.event_id != r.own_id}
     payloads = due.payloads(brought)
     ours: list[Read] = []
     foreign: list[Read] = []
@@ -219,7 +244,7 @@ def _content(payload: bytes) -> bytes | None:
 
 def _first_of_each_id(reads: Sequence[Read]) -> dict[str, Event]:
     firsts: dict[str, Event] = {}
-    for _, event in reads:
+    for _, event, _ in reads:
         firsts.setdefault(event.event_id, event)
     return firsts
 

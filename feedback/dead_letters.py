@@ -6,7 +6,7 @@ order that it would have had, so it never undoes what was said later and may be 
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,15 +15,13 @@ from django.db import models, transaction
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
-from feedback.applying import Tally, as_judgement, contents_of, have_effect, letter
+from feedback.applying import Outcome, Tally, close_letters, contents_of, have_effect
 from feedback.events import Event, Record, Rejection, parse
 from feedback.forgetting import unsaid
 from feedback.letters import Letter, as_record
 from feedback.log import BATCH_SIZE
 from feedback.models import DeadLetter
-from feedback.pairs import known_songs
 from feedback.reasons import Reason
-from recommendations import profile_base
 from recommendations.models import Song
 from recommendations.profiles import let_writers_in
 from recommendations.word_tables import chunks
@@ -33,6 +31,14 @@ from recommendations.write_turns import write_turn
 DISCARDED_AT_ONCE: Final = 500
 SONGS_CHECK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 60.0
+
+
+# Ids that had their effect are known for some weeks. After that the id of such a letter looks new,
+# and what was refused, and told so, would take effect out of nothing.
+NOT_REPLAYED: Final = (
+    "a letter of id_conflict is never applied: its event id belongs to another event; have it said"
+    " again under an id of its own, or discard it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +81,27 @@ def replay(
 ) -> Tally:
     """Apply the open ones among the letters, oldest first; what still cannot be stays open.
 
+    Never those of id_conflict (NOT_REPLAYED).
     Batch by batch, each in a transaction of its own: what was done before a stop or a crash
     stands, and the next replay goes on with the rest. advance: told of each batch's letters.
     """
     tally = Tally()
-    for batch in chunks(_open_ids(letters), BATCH_SIZE):
+    for batch in chunks(_open_ids(replayable(letters)), BATCH_SIZE):
         if should_stop():
             break
         tally.add(_replay_batch(batch))
         advance(len(batch))
     return tally
+
+
+def replayable(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """The open ones among the letters that a replay may apply."""
+    return letters.filter(state=DeadLetter.State.OPEN).exclude(reason=Reason.ID_CONFLICT)
+
+
+def not_replayable(letters: QuerySet[DeadLetter]) -> int:
+    """How many open ones a replay leaves out, since their ids were used."""
+    return letters.filter(state=DeadLetter.State.OPEN, reason=Reason.ID_CONFLICT).count()
 
 
 def discard(letters: QuerySet[DeadLetter]) -> int:
@@ -159,53 +176,41 @@ def _replay_batch(ids: Sequence[int]) -> Tally:
         # Whoever was forgotten is in no letter either.
         gone = unsaid.among(parsed)
         DeadLetter.objects.filter(id__in=[rows[at].pk for at in gone]).delete()
-        new: list[Letter] = []
-        tally = have_effect(parsed, now, lambda outcome: new.extend(outcome.put_aside))
+        outcomes: list[Outcome] = []
+        tally = have_effect(parsed, now, outcomes.append)
         kept = [at for at in range(len(rows)) if at not in gone]
-        _settle([rows[at] for at in kept], [parsed[at] for at in kept], new, now)
+        _settle([rows[at] for at in kept], [parsed[at] for at in kept], outcomes[0], now)
     return tally
 
 
 def _settle(
     rows: Sequence[DeadLetter],
     parsed: Sequence[tuple[Record, Event | Rejection]],
-    new: Sequence[Letter],
+    outcome: Outcome,
     now: datetime,
 ) -> None:
-    """Close the letters that have had their effect by now; let the others say what is wrong now.
+    """Let the letters that have had no effect say what is wrong now.
 
-    new: what the replay has put aside. A program that has learnt to read a message finds its own
-    id in it, and so it becomes another letter. There is to be one.
+    A program that has learnt to read a message finds its own id in it, and so it becomes another
+    letter. There is to be one.
     """
-    applied = contents_of(outcome.event_id for _, outcome in parsed)
-    songs = known_songs(outcome.song_id for _, outcome in parsed if isinstance(outcome, Event))
-    made = {(letter.event_id, letter.record.raw) for letter in new}
+    applied = contents_of(it.event_id for _, it in parsed)
+    letters = {(each.event_id, each.record.raw): each for each in outcome.letters}
+    made = {(each.event_id, each.record.raw) for each in outcome.put_aside}
     done: dict[int, Event] = {}
-    for row, (record, outcome) in zip(rows, parsed, strict=True):
-        if isinstance(outcome, Event) and applied.get(outcome.event_id) == outcome.content:
-            # By its content: a letter in conflict has the id of an applied event, and stays.
-            done[row.pk] = outcome
+    for row, (record, it) in zip(rows, parsed, strict=True):
+        message, is_other = (it.event_id, record.raw), it.event_id != row.event_id.hex
+        if isinstance(it, Event) and applied.get(it.event_id) == it.content:
+            if is_other:  # else its effect has closed it
+                done[row.pk] = it
             continue
-        if (outcome.event_id, record.raw) in made:
-            twins = DeadLetter.objects.filter(event_id=outcome.event_id, digest=row.digest)
-            twins.delete()
-            row.event_id = uuid.UUID(outcome.event_id)
-        elif outcome.event_id != row.event_id.hex:
+        if message in made:
+            DeadLetter.objects.filter(event_id=it.event_id, digest=row.digest).delete()
+            row.event_id = uuid.UUID(it.event_id)
+        elif is_other or message not in letters:
             continue  # there is such a letter already, and it says so
-        _say_anew(row, _letter(record, outcome, applied.keys(), songs))
-    DeadLetter.objects.filter(id__in=done).update(state=DeadLetter.State.REPLAYED, resolved_at=now)
-    # The log may have dropped what was read so long ago.
-    profile_base.keep([as_judgement(event) for event in done.values()])
-
-
-def _letter(
-    record: Record, outcome: Event | Rejection, applied: Collection[str], songs: Collection[str]
-) -> Letter:
-    if isinstance(outcome, Rejection):
-        return Letter(record, outcome.event_id, outcome.reason, outcome.error)
-    # With its song there, nothing but its id can have kept it from its effect.
-    is_conflict = outcome.event_id in applied or outcome.song_id in songs
-    return letter(record, outcome, Reason.ID_CONFLICT if is_conflict else Reason.UNKNOWN_SONG)
+        _say_anew(row, letters[message])
+    close_letters(done, now)
 
 
 def _say_anew(row: DeadLetter, now: Letter) -> None:

@@ -77,6 +77,14 @@ class Rejection:
     error: str
 
 
+class Read(NamedTuple):
+    """A record with the event that it holds; letter_id: of the dead letter that waits for it."""
+
+    record: Record
+    event: Event
+    letter_id: int | None = None
+
+
 def parse(record: Record) -> Event | Rejection:
     """Read one record. Never raises."""
     event_id = record.own_id

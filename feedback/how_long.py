@@ -11,7 +11,8 @@ SEGMENT: Final = timedelta(days=1)
 # A row of the outbox, after its effect: time to notice a broker that has forgotten its log.
 OUTBOX: Final = timedelta(hours=24)
 # Ids that had their effect, and letters that are settled. Longer than any record that bears them: a
-# letter that was given up must be known for as long as a rebuild can read its message again.
+# letter that was given up must be known for as long as a rebuild can read its message again. One in
+# conflict is settled when it is put aside: nothing can ever be done with it.
 APPLIED_IDS: Final = TOPIC + timedelta(days=7)
 SETTLED_LETTERS: Final = APPLIED_IDS
 # Of processes that were killed: time to see that they were there, and when.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from feedback import due, how_long
@@ -22,6 +22,7 @@ from feedback.consuming import delays
 from feedback.events import Event, Record, parse
 from feedback.letters import put_aside, raw_digest
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
+from feedback.reasons import Reason
 from recommendations import leases, profile_base
 from recommendations.profiles import let_writers_in
 from recommendations.write_turns import write_turn
@@ -55,10 +56,7 @@ def prune(now: datetime | None = None) -> Pruned:
     with leases.lease(LEASE, ttl_seconds=LEASE_SECONDS):
         _prune_outbox(now - how_long.OUTBOX, pruned)
         pruned.applied_event = _prune_ids(now - how_long.APPLIED_IDS)
-        settled = DeadLetter.objects.filter(
-            state__in=(DeadLetter.State.REPLAYED, DeadLetter.State.DISCARDED),
-            resolved_at__lt=now - how_long.SETTLED_LETTERS,
-        )
+        settled = _settled_letters(now - how_long.SETTLED_LETTERS)
         pruned.dead_letter = _in_chunks(lambda: settled)
         with write_turn():
             pruned.lease = leases.forget_ended(how_long.ENDED_LEASES)
@@ -151,6 +149,13 @@ def _next_ids(after_row: int) -> tuple[int, list[str]]:
         )
         rows = cursor.fetchall()
     return (rows[-1][0] if rows else after_row), [event_id for _, event_id in rows]
+
+
+def _settled_letters(before: datetime) -> QuerySet[DeadLetter]:
+    """Letters that were settled before a moment. One in conflict is when it is put aside."""
+    closed = (DeadLetter.State.REPLAYED, DeadLetter.State.DISCARDED)
+    in_conflict = Q(state=DeadLetter.State.OPEN, reason=Reason.ID_CONFLICT, created_at__lt=before)
+    return DeadLetter.objects.filter(Q(state__in=closed, resolved_at__lt=before) | in_conflict)
 
 
 def _in_chunks(rows: Callable[[], QuerySet[Any]]) -> int:

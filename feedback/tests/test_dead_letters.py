@@ -310,6 +310,36 @@ def test_a_replay_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.Monk
     assert late.filter(state="replayed").count() == AppliedEvent.objects.count() == 5
 
 
+def a_conflict() -> DeadLetter:
+    for song in ("a", "b"):
+        raw = b'{"user_id":"v","song_id":"%s","event_id":"%s"}' % (song.encode(), b"ab" * 16)
+        put_aside(1, raw)
+    return DeadLetter.objects.get(reason="id_conflict")
+
+
+def test_a_replay_leaves_out_what_is_in_conflict_and_says_why() -> None:
+    number = str(a_conflict().pk)
+
+    said, why = run("replay", "--all").splitlines()
+    assert said == "applied 0, repeated 0, still dead 2, left out 1"
+    assert "never applied: its event id belongs to another event" in why
+    assert json.loads(run("replay", "--reason", "id_conflict", "--json"))["left_out"] == 1
+    code, text = ended("replay", number)
+    assert code == 3
+    assert f"{number} is of id_conflict" in text
+    assert run("discard", number) == "discarded 1"
+
+
+def test_the_admin_says_what_a_replay_leaves_out(staff: Client) -> None:
+    conflict = a_conflict()
+
+    choose(staff, "replay", conflict)
+    page = staff.get(ADMIN).content.decode()
+
+    assert "repeated 0, still dead 0; 1 left out: a letter of id_conflict is never" in page
+    assert "were not come to" not in page
+
+
 def test_many_letters_are_given_up_in_short_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dead_letters, "DISCARDED_AT_ONCE", 2)
     turns = counted_turns(monkeypatch, dead_letters)

@@ -9,6 +9,7 @@ from feedback.applying import contents_of
 from feedback.events import Event, parse
 from feedback.letters import as_record
 from feedback.models import AppliedEvent, DeadLetter
+from feedback.reasons import Reason
 from feedback.verifying.findings import Finding, Look
 from feedback.verifying.meanings import Code
 
@@ -32,12 +33,13 @@ def replayed_letters_had_their_effect(look: Look) -> Iterator[Finding]:
 def open_letters_wait(look: Look) -> Iterator[Finding]:
     """What is open has had no effect yet.
 
-    A like whose song came, and that then was read once more, had its effect without its letter.
-    The next replay settles that, so it is no error.
+    Whatever gives a waiting message its effect closes its letter. One in conflict has its id from
+    what was applied, and stays.
     """
     cases = look.cases()
     same_id = AppliedEvent.objects.filter(event_id=OuterRef("event_id"))
-    for letter, is_applied in _read(DeadLetter.objects.filter(Exists(same_id), state="open")):
+    waiting = DeadLetter.objects.filter(Exists(same_id), state="open")
+    for letter, is_applied in _read(waiting.exclude(reason=Reason.ID_CONFLICT)):
         if is_applied:
             cases.add(_example(letter))
     yield from cases.found(Code.OPEN_BUT_APPLIED)

@@ -143,9 +143,8 @@ MEANINGS: Final[dict[Code, Meaning]] = {
         " dead_letters replay ID",
     ),
     Code.OPEN_BUT_APPLIED: Meaning(
-        "dead letters are open, and what they say has had its effect meanwhile",
+        "dead letters are open, and what they say has had its effect: a rebuild would leave it out",
         "manage.py dead_letters replay ID closes them and changes nothing else",
-        Level.LOOK,
     ),
     Code.FORGOTTEN_STAYS: Meaning(
         "rows are of users who were forgotten, and of a time before that",

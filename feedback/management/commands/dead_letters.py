@@ -12,7 +12,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max, QuerySet
 from tqdm import tqdm
 
-from feedback.dead_letters import Count, counts, discard, replay
+from feedback.dead_letters import (
+    NOT_REPLAYED,
+    Count,
+    counts,
+    discard,
+    not_replayable,
+    replay,
+    replayable,
+)
 from feedback.management.asking import INTERRUPTED, make_sure
 from feedback.models import DeadLetter
 from feedback.raw_text import as_text, in_brief
@@ -30,8 +38,8 @@ class Command(BaseCommand):
     help = (
         "Look at messages that could not be applied, apply them again, or give them up."
         " Without a word the open ones are listed, the newest first. Exit code: 0 done, 1 failed,"
-        " 2 wrong usage, 3 done but for letters that are not there or not open. Example:"
-        " manage.py dead_letters list --reason unknown_song;"
+        " 2 wrong usage, 3 done but for letters that are not there, not open or in conflict."
+        " Example: manage.py dead_letters list --reason unknown_song;"
         " manage.py dead_letters replay --reason unknown_song; manage.py dead_letters show 17"
     )
 
@@ -83,7 +91,8 @@ class Command(BaseCommand):
             self.stdout.write(_json(said | {"skipped": skipped}))
         else:
             said_words = [f"{name.replace('_', ' ')} {count}" for name, count in said.items()]
-            self.stdout.write("\n".join([", ".join(said_words), *skipped]))
+            why = [NOT_REPLAYED] if "left_out" in said else []
+            self.stdout.write("\n".join([", ".join(said_words), *skipped, *why]))
         if stopped:
             self.stderr.write("stopped; what was done stands, and the same command goes on")
             sys.exit(INTERRUPTED)
@@ -162,7 +171,8 @@ def _confirmed(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
 
 def _skipped(word: str, ids: Sequence[int]) -> list[str]:
     """Why those of the numbers are left out that are, in words. A repetition is no reason."""
-    states = dict(DeadLetter.objects.filter(id__in=ids).values_list("id", "state"))
+    found = DeadLetter.objects.filter(id__in=ids)
+    states = dict(found.values_list("id", "state"))
     done = DeadLetter.State.REPLAYED if word == "replay" else DeadLetter.State.DISCARDED
     missing = [f"there is no dead letter {each}" for each in ids if each not in states]
     closed = [
@@ -170,7 +180,10 @@ def _skipped(word: str, ids: Sequence[int]) -> list[str]:
         for each in ids
         if states.get(each, done) not in (DeadLetter.State.OPEN, done)
     ]
-    return missing + closed
+    if word == "discard":
+        return missing + closed
+    never = found.filter(state=DeadLetter.State.OPEN, reason=Reason.ID_CONFLICT).order_by("id")
+    return missing + closed + [f"{each} is of id_conflict" for (each,) in never.values_list("id")]
 
 
 # --- What is done and said ----------------------------------------------------------------------
@@ -212,7 +225,7 @@ def _discard(letters: QuerySet[DeadLetter]) -> dict[str, int]:
 def _replay(letters: QuerySet[DeadLetter]) -> tuple[dict[str, int], bool]:
     """What came of it, and whether it was stopped on the way."""
     shape = "{desc}: {percentage:3.0f}% {bar} {elapsed}<{remaining} {rate_fmt}"
-    total = letters.filter(state=DeadLetter.State.OPEN).count()
+    total, left_out = replayable(letters).count(), not_replayable(letters)
     with (
         tqdm(
             desc="replay", total=total, unit=" letters", bar_format=shape, disable=None, delay=1
@@ -222,7 +235,8 @@ def _replay(letters: QuerySet[DeadLetter]) -> tuple[dict[str, int], bool]:
         tally = replay(letters, should_stop=should_stop, advance=bar.update)
         stopped = should_stop()
     said = {"applied": tally.applied, "repeated": tally.repeated, "still_dead": tally.dead}
-    return said | ({"forgotten": tally.forgotten} if tally.forgotten else {}), stopped
+    rare = {"forgotten": tally.forgotten, "left_out": left_out}
+    return said | {name: count for name, count in rare.items() if count}, stopped
 
 
 def _row(row: DeadLetter) -> dict[str, Any]:
