@@ -37,7 +37,7 @@ def _rate(database: Path, before: str, statements: list[str]) -> float:
     connection = sqlite3.connect(copy, isolation_level=None)
     try:
         connection.executescript(
-            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; {before}"
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192; {before}"
         )
         # An event on the wire has about so many bytes.
         row = {"seq": time.time_ns() // 1_000, "payload": b"x" * 190}
