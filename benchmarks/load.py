@@ -26,7 +26,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SONGS, ROWS_PER_LISTENER = 20_000, 50
 BEGIN, YEAR = datetime(2025, 1, 1), timedelta(days=365)  # noqa: DTZ001 - written as UTC
 
-SETTINGS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;"
+SETTINGS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192;"
 BARE = """{settings}
 CREATE TABLE raw (user_id TEXT, song_id TEXT, "like" TEXT, timestamp TEXT);
 .import --csv --skip 1 {file} raw
