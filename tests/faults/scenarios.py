@@ -82,7 +82,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         9,
-        "poison of every kind among good events",
+        "poison of every kind among good events, 500 messages (8 MB) a second",
         "a dead letter each, with the reason of its kind; no good event waits for over 1 s",
         poison.poison_among_good,
         ALL,
