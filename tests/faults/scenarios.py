@@ -165,6 +165,7 @@ SCENARIOS: Final = (
         "what is in Kafka catches up, nothing twice, new likes beat old ones; the rest is named",
         restoring.an_old_backup,
         ALL,
+        in_short=(KAFKA,),
     ),
     Scenario(
         37,
