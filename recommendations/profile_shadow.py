@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from recommendations.models import BaseWord, Interaction
+from recommendations.models import BaseWord, Interaction, ShadowWord
 from recommendations.one_moment import one_moment
 from recommendations.profiles import Judgement, as_rows, let_writers_in, raise_revisions, standing
 from recommendations.word_tables import BASE, SHADOW, chunks, copy, insert, upsert
@@ -71,9 +71,11 @@ class Differences:
 
 
 def clear() -> None:
-    """Empty the shadow."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM profile_shadow")
+    """Empty the shadow, in many short transactions: SQLite overwrites all that it deletes."""
+    ends = ShadowWord.objects.aggregate(first=Min("id"), last=Max("id"))
+    for first in range(ends["first"] or 1, (ends["last"] or 0) + 1, CHUNK_IDS):
+        with write_turn(), transaction.atomic():
+            ShadowWord.objects.filter(id__range=(first, first + CHUNK_IDS - 1)).delete()
 
 
 def fill_from_base() -> int:
