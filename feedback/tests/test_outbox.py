@@ -249,3 +249,8 @@ def test_a_batch_costs_the_same_few_queries_whatever_its_size(
         accept(APP, [like(user_id=f"u{i}", client_id=str(i)) for i in range(1_000)])
 
     assert OutboxEvent.objects.count() == 1_001
+
+
+def test_an_acceptance_waits_for_its_turn_before_backlogs() -> None:
+    # Behind them a like would wait for one batch after the other of a draining backlog.
+    assert outbox._group._turn.keywords == {"before_backlogs": True}  # type: ignore[attr-defined]
