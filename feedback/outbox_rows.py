@@ -3,15 +3,23 @@
 Through the ORM the same four took three times as long, most of it in making the same SQL anew.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import connection
 
 from feedback.models import OutboxSequence
 from feedback.pairs import Pair
+
+T = TypeVar("T")
+
+# Each number of rows is a statement of its own, and a connection of SQLite keeps its statements:
+# were each batch one statement, that would be 40 MB a connection, and there is one a thread. So
+# there are 128 rows, halves of that, and any number up to 16: so many likes share a commit.
+MOST_ROWS: Final = 128
+FEW_ROWS: Final = 16
 
 
 class Row(NamedTuple):
@@ -46,10 +54,11 @@ def lock_last_seq() -> int:
 
 def look_up(pairs: Collection[Pair]) -> Known:
     """What is known of (user_id, song_id)."""
-    wanted = sorted(set(pairs))
+    rows: list[tuple[str, str, bool, int | None]] = []
     with connection.cursor() as cursor:
-        cursor.execute(_known(len(wanted)), list(chain.from_iterable(wanted)))
-        rows = cursor.fetchall()
+        for some in pieces(sorted(set(pairs))):
+            cursor.execute(_known(len(some)), list(chain.from_iterable(some)))
+            rows += cursor.fetchall()
     songs = {song_id for _, song_id, exists, _ in rows if exists}
     return Known(songs, {(user, song): key for user, song, _, key in rows if key is not None})
 
@@ -57,8 +66,19 @@ def look_up(pairs: Collection[Pair]) -> Known:
 def write(rows: Sequence[Row]) -> None:
     """Add the rows, of ascending seq, and note the last one as issued."""
     with connection.cursor() as cursor:
-        cursor.execute(_insert(len(rows)), [value for row in rows for value in row])
+        for some in pieces(rows):
+            cursor.execute(_insert(len(some)), list(chain.from_iterable(some)))
         cursor.execute("UPDATE outbox_sequence SET last_seq = %s", [rows[-1].seq])
+
+
+def pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in pieces of few sizes: the most as long as there are so many, half …, the rest."""
+    start, size = 0, MOST_ROWS
+    while start < len(items):
+        while size > max(len(items) - start, FEW_ROWS):
+            size //= 2
+        yield items[start : start + size]
+        start += size
 
 
 def _last_seq() -> str:
@@ -66,7 +86,7 @@ def _last_seq() -> str:
     return f"SELECT last_seq FROM outbox_sequence{locking}"  # noqa: S608 - nothing from outside
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def _known(pairs: int) -> str:
     # SQLite joins in this order because each join but the first is a LEFT JOIN: it would read
     # every judgement of every song otherwise.
@@ -81,7 +101,7 @@ def _known(pairs: int) -> str:
     """  # noqa: S608 - nothing but placeholders goes in
 
 
-@lru_cache(maxsize=64)
+@lru_cache
 def _insert(rows: int) -> str:
     values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * rows)
     columns = ", ".join(Row._fields)

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from access import callers
-from feedback import outbox
+from feedback import outbox, outbox_rows
 from feedback.events import LAST_SEQ
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent, OutboxSequence
 from feedback.outbox import MAX_HELD_AHEAD_US, Accepted, Refused, Wish, accept
@@ -241,14 +241,28 @@ def test_nothing_is_kept_when_the_database_refuses_the_commit(
     assert not OutboxSequence.objects.filter(last_seq__gt=0).exists()
 
 
-def test_a_batch_costs_the_same_few_queries_whatever_its_size(
-    django_assert_max_num_queries: Any,
-) -> None:
+def test_a_batch_of_a_thousand_costs_few_queries(django_assert_max_num_queries: Any) -> None:
     accept(APP, [like()])
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(30):
         accept(APP, [like(user_id=f"u{i}", client_id=str(i)) for i in range(1_000)])
 
     assert OutboxEvent.objects.count() == 1_001
+
+
+def test_batches_of_all_sizes_share_a_few_statements_as_each_connection_keeps_them() -> None:
+    sizes = [{len(piece) for piece in outbox_rows.pieces(range(size))} for size in range(1, 1_001)]
+
+    assert set().union(*sizes) == {128, 64, 32, *range(1, 17)}
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 31, 32, 127, 128, 129, 255, 1_000])
+def test_of_a_batch_of_any_size_every_row_is_accepted_in_its_order(size: int) -> None:
+    users = [f"u{number}" for number in range(size)]
+
+    answers = accept(APP, [like(user_id=user) for user in users])
+
+    assert len(answers) == size
+    assert [payload["user_id"] for payload in payloads()] == users
 
 
 def test_an_acceptance_waits_for_its_turn_before_backlogs() -> None:
