@@ -1,6 +1,7 @@
 """The app of the installation as a whole: its checks and its commands."""
 
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db.backends.signals import connection_created
 
 
@@ -12,6 +13,7 @@ class MusicrecConfig(AppConfig):
     def ready(self) -> None:
         """Checks run with every command and with ``manage.py check``; so do connections."""
         from musicrec import checks  # noqa: F401
-        from musicrec.left_connections import close_what_is_left
+        from musicrec.left_connections import close_what_is_left, note_owner
 
-        connection_created.connect(close_what_is_left, dispatch_uid="musicrec.left_connections")
+        request_started.connect(close_what_is_left, dispatch_uid="musicrec.left_connections")
+        connection_created.connect(note_owner, dispatch_uid="musicrec.left_connections")

@@ -4,7 +4,7 @@ The web server ends threads that have nothing to do and starts others when it ne
 keeps a connection a thread, in a ring of references that only the rarest collection undoes
 (wsgi.py): until then its descriptors, its memory and its place at the server belong to nobody.
 
-They are closed when the next connection is made, so that there are about as many as there may be
+They are closed before the next new thread connects, so that there are never more than there may be
 threads. Not at the thread's own end: SQLite gives its functions back then, for which Python 3.11
 would end the thread a second time and crash (https://github.com/python/cpython/issues/119585).
 """
@@ -26,19 +26,26 @@ _lock: Final = threading.Lock()
 _owners: Final[WeakKeyDictionary[BaseDatabaseWrapper, ref[_Owner]]] = WeakKeyDictionary()
 
 
-def close_what_is_left(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Note whose a new connection is, and close those whose threads have ended.
+def close_what_is_left(**_: Any) -> None:
+    """Close the connections of threads that have ended, where this thread begins its first request.
 
-    The receiver of Django's connection_created.
+    The receiver of Django's request_started. Of threads that begin together all wait for the first:
+    SQLite cannot give back a descriptor while the process has another connection to the file.
     """
-    if not hasattr(_thread, "owner"):
-        _thread.owner = _Owner()
+    if hasattr(_thread, "owner"):
+        return
+    _thread.owner = _Owner()
+    with _lock:
+        for left in [each for each, owner in _owners.items() if owner() is None]:
+            del _owners[left]
+            # It is of another thread, which does not come back.
+            left.inc_thread_sharing()
+            left.close()
+
+
+def note_owner(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Note whose a new connection is; the receiver of Django's connection_created."""
+    # In a thread that has no requests, this is its beginning.
+    close_what_is_left()
     with _lock:
         _owners[connection] = ref(_thread.owner)
-        left = [each for each, owner in _owners.items() if owner() is None]
-        for each in left:
-            del _owners[each]
-    for each in left:
-        # It is of another thread, which does not come back.
-        each.inc_thread_sharing()
-        each.close()
