@@ -21,11 +21,15 @@ LIKES_PER_SECOND: Final = 200.0
 CLIENTS: Final = 16
 # Enough to fill the caches of the database, whose growing would look like a leak.
 BEFORE: Final = 60_000
+# What belongs to a thread of the web process (a connection, its statements, its part of the heap)
+# comes when likes bunch up for the first time, which some do within the hour. So they all do first.
+CROWD: Final = 64
+CROWD_SECONDS: Final = 30.0
 WARM_SHARE: Final = 0.25
 SAMPLE_SECONDS: Final = 2.0
 MOST_MB_AN_HOUR: Final = 5.0
 MOST_LAG_SECONDS: Final = 2.0
-# Threads come and go, and bring connections along.
+# Connections of clients and of probes come and go.
 MOST_DESCRIPTORS_MORE: Final = 2.0
 
 
@@ -46,6 +50,9 @@ def soak(world: World, form: Form) -> Outcome:
     watched["web"] = world.start_web(*WEB_FLAGS)
     world.say(BEFORE)
     world.wait(lambda: not world.waiting(), "what fills the caches to be applied", 120)
+    with world.load(clients=CROWD):
+        world.pass_time(CROWD_SECONDS)
+    world.wait(lambda: not world.waiting(), "what the crowd said to be applied", 120)
     seconds = form.soak_minutes * 60
     outcome.note("minutes", form.soak_minutes)
     with world.load(clients=CLIENTS, per_second=LIKES_PER_SECOND, repeat=0.0) as load:
@@ -56,7 +63,7 @@ def soak(world: World, form: Form) -> Outcome:
     outcome.at_least("likes", likes, 0.95 * LIKES_PER_SECOND, "/s")
     outcome.require(set(load.statuses) == {202}, f"answers: {load.statuses}")
     for name, found in samples.items():
-        _look_for_leaks(outcome, name, found)
+        look_for_leaks(outcome, name, found)
     outcome.at_most("longest lag", _longest_lag(world, warm_at), MOST_LAG_SECONDS)
     outcome.take(world.settle())
     return outcome
@@ -88,7 +95,8 @@ def _own_mb(status: Path) -> float:
     return next((int(words[1]) / 1_024 for words in lines if words[0] == "RssAnon:"), 0.0)
 
 
-def _look_for_leaks(outcome: Outcome, name: str, samples: Sequence[Sample]) -> None:
+def look_for_leaks(outcome: Outcome, name: str, samples: Sequence[Sample]) -> None:
+    """Fail where a process grows steadily, or by steps, or opens ever more."""
     at, memory, descriptors = (np.array(column, float) for column in zip(*samples, strict=True))
     per_hour = float(np.polyfit((at - at[0]) / 3_600, memory, 1)[0])
     outcome.note(f"{name} holds", float(memory.mean()), "MB")
