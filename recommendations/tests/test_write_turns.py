@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,19 +77,34 @@ def test_who_waits_comes_before_who_has_just_written() -> None:
 
 def test_a_client_goes_before_a_backlog_that_waited_before_it(monkeypatch: Any) -> None:
     monkeypatch.setattr(write_turns, "STAND_BACK_SECONDS", 60.0)
+    monkeypatch.setattr(write_turns, "PATIENCE_SHARE", 3.0)
     order: list[str] = []
+    looked: list[str] = []
+    client_may_look = threading.Event()
 
-    def wait_for_it(name: str, *, before_backlogs: bool) -> None:
-        with write_turn(before_backlogs=before_backlogs):
+    def wait_for_it() -> None:
+        name = threading.current_thread().name
+        with write_turn(before_backlogs=name == "client"):
             order.append(name)
 
-    backlog = threading.Thread(target=wait_for_it, args=["backlog"], kwargs={"before_backlogs": 0})
-    client = threading.Thread(target=wait_for_it, args=["client"], kwargs={"before_backlogs": 1})
+    def sleep(seconds: float) -> None:
+        looked.append(threading.current_thread().name)
+        if looked[-1] == "client":
+            client_may_look.wait(10)
+        time.sleep(seconds)
+
+    monkeypatch.setattr(write_turns, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    backlog = threading.Thread(target=wait_for_it, name="backlog")
+    client = threading.Thread(target=wait_for_it, name="client")
     with write_turn():
         backlog.start()
-        until(lambda: is_held("backlogs"))
+        until(lambda: "backlog" in looked)
         client.start()
-        until(lambda: is_held("clients"))
+        until(lambda: "client" in looked)
+    # The turn is free. The backlog looks first: the first of these two may have begun earlier.
+    before = looked.count("backlog")
+    until(lambda: bool(order) or looked.count("backlog") >= before + 2)
+    client_may_look.set()
     client.join(10)
     backlog.join(10)
 
