@@ -1,6 +1,7 @@
 """Do every fault to a fresh installation and print what came of it.
 
     python -m tests.faults                                the full counts, some 30 minutes
+    python -m tests.faults --short                        as the tests do it, some 3 minutes
     python -m tests.faults --long                         500 kills of a consumer, a soak
     python -m tests.faults --only 38 --soak-minutes 5      the soak alone, shorter
     python -m tests.faults --short --only 1,4 --transport embedded,kafka --json
@@ -23,6 +24,7 @@ from tests.faults.forms import FULL, LONG, SHORT, Form
 from tests.faults.scenario import ALL, Outcome, Scenario
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.services import Services
+from tests.faults.side_by_side import Run, side_by_side
 from tests.faults.table import HEAD, Row, renew
 
 
@@ -34,11 +36,12 @@ def main() -> int:
     form = _form(options)
     chosen = [each for each in SCENARIOS if not options.only or each.number in options.only]
     chosen = [each for each in chosen if form.soak_minutes or not each.is_soak]
+    runs = [(each, way) for each in chosen for way in _ways(each, options)]
     rows = []
     if not options.json:
         print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="musicrec-faults-") as folder:
-        for row in _rows(Path(folder), chosen, options.transport, form):
+        for row in _rows(Path(folder), runs, form):
             rows.append(row)
             if not options.json:
                 print(row.line, flush=True)
@@ -49,11 +52,21 @@ def main() -> int:
     return 1 if not rows or any(row.failures for row in rows) else 0
 
 
-def _rows(folder: Path, chosen: list[Scenario], transports: list[str], form: Form) -> Iterator[Row]:
+def _ways(scenario: Scenario, options: argparse.Namespace) -> list[str]:
+    """The transports that were asked for, or all that the form has for this scenario."""
+    asked = options.transport or (options.short and scenario.in_short) or ALL
+    return [name for name in scenario.transports if name in asked]
+
+
+def _rows(folder: Path, runs: list[Run], form: Form) -> Iterator[Row]:
     with Services(folder) as services:
-        for scenario in chosen:
-            for transport in (name for name in scenario.transports if name in transports):
-                yield _row(services, scenario, transport, form)
+
+        def do(scenario: Scenario, transport: str) -> Row:
+            return _row(services, scenario, transport, form)
+
+        with side_by_side(runs, do, form.at_once) as begun:
+            for future in begun.values():
+                yield future.result()
 
 
 def _row(services: Services, scenario: Scenario, transport: str, form: Form) -> Row:
@@ -90,7 +103,9 @@ def _arguments() -> argparse.Namespace:
     form.add_argument("--short", action="store_true", help="as the tests do it")
     parser.add_argument("--only", type=_numbers, help="numbers of faults, separated by commas")
     parser.add_argument(
-        "--transport", type=_transports, default=ALL, help=f"of {', '.join(ALL)}; default: all"
+        "--transport",
+        type=_transports,
+        help=f"of {', '.join(ALL)}; default: all, with --short those of the tests",
     )
     parser.add_argument(
         "--soak-minutes", type=float, metavar="N", help="how long the soak is; only --long has one"

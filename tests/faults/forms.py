@@ -10,10 +10,12 @@ class Form:
 
     slack: by how much times may miss their limit, for a machine that does other things beside;
         what is lost, or happens twice, has no slack.
+    at_once: how many scenarios run side by side; more than one only with slack.
     """
 
     name: str
     slack: float
+    at_once: int
     consumer_kills: int
     consumer_events: int
     api_kills: int
@@ -55,15 +57,16 @@ class Form:
 SHORT: Final = Form(
     name="short",
     slack=4.0,
-    consumer_kills=8,
-    consumer_events=6_000,
-    api_kills=8,
+    at_once=2,
+    consumer_kills=4,
+    consumer_events=3_000,
+    api_kills=4,
     load_seconds=2.0,
-    outage_seconds=5.0,
+    outage_seconds=3.0,
     hang_seconds=5.0,
     backlog=6_000,
     permutations=300,
-    joins=3,
+    joins=2,
     terminations=1,
     restores=1,
     session_seconds=2.0,
@@ -79,7 +82,7 @@ SHORT: Final = Form(
     lock_timeout_seconds=1.0,
     short_lock_seconds=0.5,
     long_lock_seconds=2.0,
-    drained=10_000,
+    drained=6_000,
     redis_seconds=1.0,
     retrain_seconds=1,
     soak_minutes=0.0,
@@ -87,6 +90,7 @@ SHORT: Final = Form(
 FULL: Final = Form(
     name="full",
     slack=1.0,
+    at_once=1,
     consumer_kills=40,
     consumer_events=30_000,
     api_kills=200,

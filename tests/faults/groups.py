@@ -22,7 +22,7 @@ def joins_and_leaves(world: World, form: Form) -> Outcome:
             second = world.start_consumer()
             _wait_for_members(world, 2)
             longest = max(longest, _seconds_to_catch_up(world))
-            _leave(world, second, killed=number % 3 == 2)
+            _leave(world, second, killed=number % 3 == 1)
             longest = max(longest, _seconds_to_catch_up(world))
     outcome.note("joined and left", form.joins)
     outcome.take(world.settle())

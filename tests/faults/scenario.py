@@ -66,6 +66,7 @@ class Scenario:
     in_short: the transports of the short form, which every run of the tests has time for.
     is_soak: it takes as many minutes as the form gives it, or is left out.
     hurts_broker: it kills, stops or empties the broker, so it gets one that others do not use.
+    is_timed: its times are so short that no other scenario may run beside it.
     """
 
     number: int
@@ -76,3 +77,4 @@ class Scenario:
     in_short: tuple[str, ...] = BOTH
     is_soak: bool = False
     hurts_broker: bool = False
+    is_timed: bool = False

@@ -41,6 +41,7 @@ SCENARIOS: Final = (
         broker_faults.down_at_start,
         THROUGH_KAFKA,
         hurts_broker=True,
+        is_timed=True,
     ),
     Scenario(
         4,
@@ -49,6 +50,7 @@ SCENARIOS: Final = (
         broker_faults.down_in_use,
         THROUGH_KAFKA,
         hurts_broker=True,
+        is_timed=True,
     ),
     Scenario(
         5,
@@ -87,6 +89,7 @@ SCENARIOS: Final = (
         poison.poison_among_good,
         ALL,
         in_short=(POSTGRES,),
+        is_timed=True,
     ),
     Scenario(
         10,
@@ -150,6 +153,7 @@ SCENARIOS: Final = (
         draining.beside_writers,
         ALL,
         in_short=(KAFKA,),
+        is_timed=True,
     ),
     Scenario(
         18,

@@ -1,5 +1,6 @@
 """Brokers, servers and installations that scenarios share, made when one first asks for them."""
 
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,14 @@ SEED: Final = 20260701
 
 
 class Services:
-    """What must be there before a world can be. Everything ends with the block."""
+    """What must be there before a world can be. Everything ends with the block.
+
+    Threads may run scenarios side by side.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._stack = folder, ExitStack()
+        self._making = threading.Lock()
         self._brokers: dict[str, Broker] = {}
         self._templates: dict[str, Template] = {}
 
@@ -44,9 +49,10 @@ class Services:
         """Do a scenario's fault to a world of its own."""
         folder = self._folder / f"{scenario.number}-{transport}"
         broker = None
-        if transport != EMBEDDED:
-            broker = self._broker("victim" if scenario.hurts_broker else "healthy")
-        template = self._template("postgres" if transport == POSTGRES else "sqlite")
+        with self._making:
+            if transport != EMBEDDED:
+                broker = self._broker(_victim() if scenario.hurts_broker else "healthy")
+            template = self._template("postgres" if transport == POSTGRES else "sqlite")
         world = World(folder, template, broker, SEED + scenario.number, **form.settings)
         try:
             return scenario.run(world, form)
@@ -54,7 +60,7 @@ class Services:
             world.stop()
 
     def _broker(self, name: str) -> Broker:
-        """The healthy one runs; the victim is as the last scenario left it."""
+        """The healthy one runs; a victim is as the last scenario left it."""
         if name not in self._brokers:
             self._brokers[name] = Broker(self._folder / name)
             self._stack.callback(self._brokers[name].kill)
@@ -73,3 +79,8 @@ class Services:
                 url = self._stack.enter_context(postgres.server(where))
             self._templates[database] = Template(self._folder / f"template-{database}", url)
         return self._templates[database]
+
+
+def _victim() -> str:
+    """The name of the broker that the scenarios of this thread may hurt."""
+    return f"victim-{threading.get_ident()}"

@@ -4,10 +4,9 @@ import pytest
 
 from conftest import require
 from tests import postgres
-from tests.faults.forms import SHORT
+from tests.faults.conftest import OutcomeOf
 from tests.faults.scenario import EMBEDDED, KAFKA, POSTGRES, Scenario
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.services import Services
 from tests.kafka.broker import can_start
 
 MARKS = {
@@ -32,13 +31,13 @@ def every_fault() -> list[object]:
 
 
 @pytest.mark.parametrize(("scenario", "transport"), every_fault())
-def test_a_fault_costs_no_like(scenario: Scenario, transport: str, services: Services) -> None:
+def test_a_fault_costs_no_like(scenario: Scenario, transport: str, outcome_of: OutcomeOf) -> None:
     if transport != EMBEDDED:
         require(can_start(), "Apache Kafka (Java 17 or newer, and mvn)")
     if transport == POSTGRES:
         require(postgres.programs() is not None, "Postgres (the program initdb)")
 
-    outcome = services.run(scenario, transport, SHORT)
+    outcome = outcome_of(scenario, transport)
 
     print(outcome.seen)
     assert outcome.failures == []
