@@ -13,14 +13,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, Error, connection
+from django.db import DatabaseError
 from django.utils import timezone
 from kafka import KafkaProducer
 from kafka.errors import InvalidRecordError, InvalidTimestampError, KafkaTimeoutError
 
 from feedback import due
 from feedback.clock import now_us, to_ms
-from feedback.complaints import Complaints
 from feedback.consuming import presence
 from feedback.consuming.presence import RELAY_LEASE
 from feedback.database_watch import DatabaseWatch
@@ -28,7 +27,7 @@ from feedback.events import Record
 from feedback.kafka.clients import BROKER_ERRORS, LikesTopic, client_options
 from feedback.kafka.topic_faults import warn_of_faults
 from feedback.log import LogUnavailable
-from recommendations.database_away import is_away
+from feedback.outages import Outages
 from recommendations.leases import Hold
 
 logger = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ REFUSED_TIMES: Final = (InvalidRecordError, InvalidTimestampError)
 # For so long after it the broker is not asked again; its clock goes on meanwhile.
 NEAR_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.25
-RETRY_SECONDS: Final = 0.5
+STAND_IN_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 30.0
 
 
@@ -163,28 +162,16 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
     Of all relays one is active, the one that holds the lease; two would do no harm, so that
     ``once`` does not ask for it. Raises LogUnavailable with ``once`` only.
     """
-    active, complaints = Relay(), Complaints()
+    active, outages = Relay(), Outages(once=once)
     turn, late = _Turn(needed=not once), _Late()
     end_seq = due.last_seq() if once else None
     sent = 0
     try:
         while not should_stop():
-            try:
+            with outages.waited_out():
                 if end_seq is not None and not due.is_to_send(up_to=end_seq):
                     break
                 sent += _one_turn(active, turn, late, wait=not once)
-                complaints.over()
-            except LogUnavailable as error:
-                if once:
-                    raise
-                complaints.about(error)
-                time.sleep(RETRY_SECONDS)
-            except Error as error:
-                if not is_away(error):
-                    raise
-                complaints.about(error)
-                connection.close()
-                time.sleep(RETRY_SECONDS)
     finally:
         active.close()
         turn.over()
@@ -193,7 +180,7 @@ def relay(*, once: bool, should_stop: Callable[[], bool]) -> int:
 
 def _one_turn(active: Relay, turn: "_Turn", late: "_Late", *, wait: bool) -> int:
     if not turn.is_ours():
-        time.sleep(RETRY_SECONDS)
+        time.sleep(STAND_IN_SECONDS)
         return 0
     late.look()
     watch = DatabaseWatch()

@@ -1,27 +1,22 @@
 """The consumer's loop: take a batch, apply it, say so; when something is away, wait and go on."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
-from django.db import Error, connection
-
 from feedback import dead_letters
 from feedback.applying import Outcome, Tally, apply
-from feedback.complaints import Complaints
 from feedback.consuming.delays import Delays
 from feedback.consuming.poison import NO_LIMITS, Poisoned, PoisonGuard, remember, set_limits
 from feedback.consuming.presence import Presence
 from feedback.events import Event
 from feedback.forgetting import deletion
-from feedback.log import Fenced, Log, LogUnavailable
-from recommendations.database_away import is_away
+from feedback.log import Fenced, Log
+from feedback.outages import Outages
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
-RETRY_SECONDS: Final = 0.5
 
 
 def consume(
@@ -42,34 +37,16 @@ def consume(
     accept_poison says that it may.
     """
     guard = PoisonGuard(NO_LIMITS if accept_poison else set_limits())
-    work, complaints = _Work(log, guard, presence, delays), Complaints()
+    work, outages = _Work(log, guard, presence, delays), Outages(once=once, before_retry=log.rewind)
     if once:
         log.mark_end()
     while not should_stop():
-        try:
+        with outages.waited_out():
             work.prepare(should_stop)
             if once and log.at_end():
                 break
             work.next_batch()
-            complaints.over()
-        except LogUnavailable as error:
-            if once:
-                raise
-            complaints.about(error)
-            time.sleep(RETRY_SECONDS)
-        except Error as error:
-            _wait_for_database(error, log, complaints)
     return work.tally
-
-
-def _wait_for_database(error: Error, log: Log, complaints: Complaints) -> None:
-    if not is_away(error):
-        raise error
-    complaints.about(error)
-    log.rewind()
-    # The next query opens another, which after a failover leads to another server.
-    connection.close()
-    time.sleep(RETRY_SECONDS)
 
 
 class _Work:

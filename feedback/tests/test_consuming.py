@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 from kafka.errors import KafkaTimeoutError
 
-from feedback import applying
+from feedback import applying, outages
 from feedback.complaints import Complaints
 from feedback.consuming import loop
 from feedback.consuming.loop import consume
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("songs")]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "RETRY_SECONDS", 0.0)
 
 
 def test_a_locked_database_is_waited_for_and_nothing_is_put_aside(
@@ -45,11 +45,14 @@ def test_a_locked_database_is_waited_for_and_nothing_is_put_aside(
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(loop, "apply", apply)
     say("u", "a")
+    log, rewound = OutboxLog(), []
+    monkeypatch.setattr(log, "rewind", lambda: rewound.append(1))
 
     with caplog.at_level(logging.WARNING):
-        consume(OutboxLog(), once=True, should_stop=patience())
+        consume(log, once=True, should_stop=patience())
 
     assert profile("u") == {"a": 1}
+    assert len(rewound) == 3
     assert not DeadLetter.objects.exists()
     assert [record.message.split(";")[0] for record in caplog.records] == [
         "database is locked",

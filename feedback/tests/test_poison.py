@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from feedback import applying, dead_letters, letters, log
+from feedback import applying, dead_letters, letters, log, outages
 from feedback.clock import as_datetime, now_us
 from feedback.consuming import loop, poison
 from feedback.consuming.poison import Limits, Poisoned, PoisonGuard, remember
@@ -299,7 +299,7 @@ def test_replayed_letters_are_not_counted() -> None:
 
 @pytest.mark.usefixtures("songs", "small")
 def test_a_stop_that_cannot_be_stored_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr("django.db.connection.close", lambda: None)
     refusals = iter([OperationalError("database is locked")] * 2)
 

@@ -12,8 +12,7 @@ from django.test import Client
 from psycopg.sql import SQL, Identifier
 
 from access import service_keys
-from feedback import relay as relaying
-from feedback.consuming import loop
+from feedback import outages
 from feedback.consuming.loop import consume
 from feedback.log import OutboxLog
 from feedback.models import DeadLetter
@@ -33,8 +32,7 @@ LIKE = "/api/v1/users/u/likes/b"
 
 @pytest.fixture(autouse=True)
 def _ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(relaying, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "RETRY_SECONDS", 0.0)
     Song.objects.bulk_create(Song(song_id=name, title=name) for name in "ab")
 
 
