@@ -33,8 +33,8 @@ class WrongAddress(CannotMove):
     """What was given is no address of a Postgres."""
 
 
-def open_target(url: str) -> None:
-    """Give the connection TARGET its address.
+def open_target(url: str) -> str:
+    """Give the connection TARGET its address; return that as it may be shown, without a password.
 
     A password that is not in it is libpq's to find: PGPASSWORD, or a password file.
     Raises WrongAddress, and CannotMove unless a Postgres answers there.
@@ -56,6 +56,9 @@ def open_target(url: str) -> None:
         connections[TARGET].ensure_connection()
     except DatabaseError as error:
         raise CannotMove(f"cannot reach the target: {one_line(error)}") from error
+    # As the driver found it: a part may come from the environment, or be a socket's folder.
+    found = connections[TARGET].connection.info
+    return f"{found.dbname} at {found.host}:{found.port}"
 
 
 def check_version(alias: str) -> None:

@@ -85,7 +85,7 @@ def move_to(url: str, on_progress: OnProgress = lambda _: None) -> Moved:
     Raises CannotMove, and then nothing was moved, or NotSealed.
     """
     check_source()
-    move_target.open_target(url)
+    where = move_target.open_target(url)
     move_target.make_tables()
     moved, is_copied = Moved(), False
     try:
@@ -95,7 +95,7 @@ def move_to(url: str, on_progress: OnProgress = lambda _: None) -> Moved:
             _make_copy(moved, on_progress)
             is_copied = True
             # The leases too: a consumer that has nothing to do notices by its own.
-            sealing.seal(model._meta.db_table for model in all_models())
+            sealing.seal((model._meta.db_table for model in all_models()), where)
     except (DatabaseError, KeyboardInterrupt) as error:
         if is_copied:
             raise NotSealed(one_line(error) or "stopped") from error

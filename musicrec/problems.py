@@ -117,7 +117,8 @@ def busy(error: BaseException | None) -> HttpResponse:
     """
     log.error("the database did not take the request: %s", error)
     if error is not None and sealing.speaks(error):
-        detail = f"T{sealing.MESSAGE[1:]}. Nothing was stored."
+        # Without the address that the error tells: it is for who operates this.
+        detail = f"T{sealing.message()[1:]}. Nothing was stored."
         return problem(503, detail, code="database_moved")
     is_known = error is not None and nothing_was_stored(error)
     return problem(

@@ -1,27 +1,39 @@
 """A SQLite database that was moved to a server: sealed, so that nobody writes to it by mistake.
 
 A process that still has the old setting would otherwise go on acknowledging likes that nobody
-will ever see. The seal is triggers in the database itself: it binds whatever opens the file.
+will ever see. The seal is triggers in the database itself: it binds whatever opens the file, and
+says where the database is now.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from django.db import IntegrityError, connection
 
-MESSAGE: Final = "this database was moved to a server; set DATABASE_URL"
+# What every seal says, and all that a client of the API is told.
+MOVED: Final = "this database was moved to a server"
+WHAT_TO_DO: Final = "set DATABASE_URL"
 _PREFIX: Final = "moved_away_"
+_SAID: Final = re.compile(r"RAISE\(ABORT, '((?:[^']|'')*)'\)")
 
 
-def seal(tables: Iterable[str]) -> None:
+def message(where: str = "") -> str:
+    """What a seal says. where: the server's address without its password, for who operates this."""
+    return f"{MOVED} ({where}); {WHAT_TO_DO}" if where else f"{MOVED}; {WHAT_TO_DO}"
+
+
+def seal(tables: Iterable[str], where: str) -> None:
     """Refuse every change of the tables from now on, in the caller's transaction."""
+    # A trigger takes its text as a literal alone.
+    said = message(where).replace("'", "''")
     with connection.cursor() as cursor:
         for table in tables:
             for event in ("INSERT", "UPDATE", "DELETE"):
                 cursor.execute(
                     f'CREATE TRIGGER "{_PREFIX}{event.lower()}_{table}" BEFORE {event} ON "{table}"'
-                    f" BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+                    f" BEGIN SELECT RAISE(ABORT, '{said}'); END"
                 )
 
 
@@ -45,8 +57,9 @@ class DatabaseMoved(Exception):
 
 def refuse_if_sealed() -> None:
     """Raises DatabaseMoved where this database was moved away."""
-    if is_sealed():
-        raise DatabaseMoved(MESSAGE)
+    for statement in _triggers().values():
+        said = _SAID.search(statement)
+        raise DatabaseMoved(said[1].replace("''", "'") if said else message())
 
 
 @contextmanager
@@ -57,18 +70,19 @@ def told_if_sealed() -> Iterator[None]:
         yield
     except IntegrityError as error:
         if speaks(error):
-            raise DatabaseMoved(MESSAGE) from error
+            raise DatabaseMoved(str(error)) from error
         raise
 
 
 def speaks(error: BaseException) -> bool:
     """Whether it is the seal that refused a change: an IntegrityError to SQLite."""
-    return MESSAGE in str(error)
+    return MOVED in str(error)
 
 
-def _triggers() -> list[str]:
+def _triggers() -> dict[str, str]:
+    """Those of the seal: their names and statements."""
     if connection.vendor != "sqlite":
-        return []
+        return {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        return [name for (name,) in cursor.fetchall() if name.startswith(_PREFIX)]
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        return {name: sql for name, sql in cursor.fetchall() if name.startswith(_PREFIX)}

@@ -84,7 +84,7 @@ def sealed(transactional_db: None) -> Iterator[None]:
     """The database was moved away."""
     if connection.vendor != "sqlite":
         pytest.skip("only a SQLite database is moved")
-    sealing.seal(model._meta.db_table for model in all_models())
+    sealing.seal((model._meta.db_table for model in all_models()), "likes at db:5432")
     yield
     sealing.unseal()
 
@@ -109,7 +109,7 @@ def test_a_database_that_was_moved_is_one_line(
 
     assert code == 1
     [line] = said.strip().splitlines()
-    assert sealing.MESSAGE in line
+    assert sealing.message("likes at db:5432") in line
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg.conninfo
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from recommendations.sealing import MESSAGE
+from recommendations import sealing
 from tests.installation import ROOT, Installation, Web
 from tests.kafka.broker import Broker
 
@@ -57,6 +58,44 @@ def on_the_topic(broker: Broker, topic: str) -> int:
     return count
 
 
+def seal_of(postgres_url: str) -> str:
+    """What a command says that still has the old setting."""
+    there = psycopg.conninfo.conninfo_to_dict(postgres_url)
+    return sealing.message(f"{there['dbname']} at {there['host']}:{there['port']}")
+
+
+def settings_after(old: Installation, postgres_url: str, broker: Broker) -> dict[str, str]:
+    """What every process of the new installation is started with, as move_to tells it."""
+    own = f"moved-{uuid.uuid4().hex}"
+    return {
+        "DATABASE_URL": postgres_url,
+        "KAFKA_BOOTSTRAP_SERVERS": broker.address,
+        "SECRET_KEY": (old.folder / "secret_key").read_text(),
+        "MODEL_DIR": str(old.folder / "models"),
+        "FORGOTTEN_LEDGER": str(old.folder / "forgotten.jsonl"),
+        "LIKES_TOPIC": own,
+        "LIKES_GROUP": own,
+    }
+
+
+def expect_refusals(old: Installation, app: Web, seal: str) -> None:
+    """Nothing writes to the old side any more, and each says why; a client is told no address."""
+    status, problem = say(app, "newcomer", "6")
+    assert (status, problem["code"]) == (503, "database_moved")
+    assert "was moved to a server; set DATABASE_URL" in problem["detail"]
+    for command in (("consume_likes",), ("loadcsv", "--songs", "fixtures/songs.csv"), ("demo",)):
+        assert refusal(old, *command) == (1, f"CommandError: {seal}")
+
+
+def expect_agreement(new: Installation, postgres_url: str, *, rows: int) -> None:
+    """Outbox, applied ids, profiles and offsets agree, and no seq was issued twice."""
+    new.manage("verify_likes")
+    with psycopg.connect(postgres_url) as there:
+        row = there.execute("SELECT count(*), count(DISTINCT seq) FROM outbox").fetchone()
+        last = there.execute("SELECT max(seq) = (SELECT last_seq FROM outbox_sequence) FROM outbox")
+        assert (row, last.fetchone()) == ((rows, rows), (True,))
+
+
 def test_what_was_said_goes_along_once_and_new_words_win(
     installations: Callable[..., Installation],
     trained: Path,
@@ -64,10 +103,8 @@ def test_what_was_said_goes_along_once_and_new_words_win(
     kafka_broker: Broker,
 ) -> None:
     old = installations(trained)
-    listener, app = (
-        old.manage("issue_token", *whose)
-        for whose in (("--listener", LISTENER), ("--service", "app"))
-    )
+    listener = old.manage("issue_token", "--listener", LISTENER)
+    app = old.manage("issue_token", "--service", "app")
     old_web = old.start_web()
     for song in ("1", "2", "3"):
         assert say(old_web.as_caller(listener), LISTENER, song)[0] == 202
@@ -78,43 +115,23 @@ def test_what_was_said_goes_along_once_and_new_words_win(
 
     told = old.manage("move_to", postgres_url)
 
+    moved = settings_after(old, postgres_url, kafka_broker)
     assert "every value compared" in told
-    secret = (old.folder / "secret_key").read_text()
-    assert secret not in told
-    status, problem = say(old_web.as_caller(app), "newcomer", "6")
-    assert (status, problem["code"]) == (503, "database_moved")
-    assert "was moved to a server; set DATABASE_URL" in problem["detail"]
-    for command in (("consume_likes",), ("loadcsv", "--songs", "fixtures/songs.csv"), ("demo",)):
-        assert refusal(old, *command) == (1, f"CommandError: {MESSAGE}")
+    assert moved["SECRET_KEY"] not in told
+    expect_refusals(old, old_web.as_caller(app), seal_of(postgres_url))
 
-    own = f"moved-{uuid.uuid4().hex}"
-    new = installations(
-        DATABASE_URL=postgres_url,
-        KAFKA_BOOTSTRAP_SERVERS=kafka_broker.address,
-        SECRET_KEY=secret,
-        MODEL_DIR=str(old.folder / "models"),
-        FORGOTTEN_LEDGER=str(old.folder / "forgotten.jsonl"),
-        LIKES_TOPIC=own,
-        LIKES_GROUP=own,
-    )
+    new = installations(**moved)
     web = new.start_web()
-    assert (
-        likes(web.as_caller(listener), LISTENER),
-        recommended(web.as_caller(listener)),
-    ) == before
+    my_web = web.as_caller(listener)
+    assert (likes(my_web, LISTENER), recommended(my_web)) == before
     new.manage("relay_likes", "--once")
     # What had its effect on the old side is not published at all.
-    assert on_the_topic(kafka_broker, own) == 2
+    assert on_the_topic(kafka_broker, moved["LIKES_TOPIC"]) == 2
     assert new.manage("consume_likes", "--once") == "applied 2, repeated 0, dead-lettered 0"
     assert likes(web.as_caller(app), "newcomer") == {"4": "like", "5": "like"}
 
-    assert say(web.as_caller(listener), LISTENER, "1", "dislike")[0] == 202
+    assert say(my_web, LISTENER, "1", "dislike")[0] == 202
     new.manage("relay_likes", "--once")
     assert new.manage("consume_likes", "--once") == "applied 1, repeated 0, dead-lettered 0"
-    assert likes(web.as_caller(listener), LISTENER)["1"] == "dislike"
-    # It fails where outbox, applied ids, profiles and offsets do not agree.
-    new.manage("verify_likes")
-    with psycopg.connect(postgres_url) as there:
-        row = there.execute("SELECT count(*), count(DISTINCT seq) FROM outbox").fetchone()
-        last = there.execute("SELECT max(seq) = (SELECT last_seq FROM outbox_sequence) FROM outbox")
-        assert (row, last.fetchone()) == ((6, 6), (True,))
+    assert likes(my_web, LISTENER)["1"] == "dislike"
+    expect_agreement(new, postgres_url, rows=6)

@@ -121,11 +121,12 @@ def test_a_file_that_cannot_be_used_is_told_to_be_so(tmp_path: Path) -> None:
 
 
 def test_one_that_was_moved_says_so() -> None:
-    error = IntegrityError(sealing.MESSAGE)
+    said = sealing.message("likes at db:5432")
+    error = IntegrityError(said)
 
     assert fault_of(error) is Fault.MOVED
     assert nothing_was_stored(error)
-    assert (in_a_line(error) or "").startswith(sealing.MESSAGE)
+    assert (in_a_line(error) or "").startswith(said)
     assert "manage.py move_to --unseal" in (in_a_line(error) or "")
 
 

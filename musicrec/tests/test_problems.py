@@ -197,7 +197,8 @@ def test_a_session_that_the_database_cannot_save_is_busy_too(
 
 
 @pytest.mark.parametrize(
-    ("text", "status"), [(sealing.MESSAGE, 503), ("UNIQUE constraint failed: song.song_id", 500)]
+    ("text", "status"),
+    [(sealing.message("likes at db:5432"), 503), ("UNIQUE constraint failed: song.song_id", 500)],
 )
 def test_a_database_that_was_moved_takes_no_session(
     web: Client, monkeypatch: pytest.MonkeyPatch, text: str, status: int
@@ -210,9 +211,10 @@ def test_a_database_that_was_moved_takes_no_session(
     assert web.get("/page").status_code == status
 
 
-def test_a_database_that_was_moved_is_a_503_that_says_what_to_do() -> None:
-    answer = exception_handler(IntegrityError(sealing.MESSAGE), {})
+def test_a_database_that_was_moved_is_a_503_that_says_what_to_do_and_not_where_it_is() -> None:
+    answer = exception_handler(IntegrityError(sealing.message("likes at db:5432")), {})
 
     assert answer.status_code == 503
     assert json.loads(answer.content)["code"] == "database_moved"
     assert "set DATABASE_URL" in json.loads(answer.content)["detail"]
+    assert "db:5432" not in answer.content.decode()

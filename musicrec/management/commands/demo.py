@@ -45,8 +45,10 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, no_browser: bool, **options: Any) -> None:
         refuse_errors()
-        if sealing.is_sealed():
-            raise CommandError(sealing.MESSAGE)
+        try:
+            sealing.refuse_if_sealed()
+        except sealing.DatabaseMoved as error:
+            raise CommandError(f"{error}") from error
         began = time.monotonic()
         address = Address(host, port)
         supervisor = Supervisor(Path(settings.STATE_DIR) / "log")

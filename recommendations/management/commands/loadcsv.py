@@ -108,8 +108,10 @@ def _check_database() -> None:
         raise CommandError(f"cannot use the database: {error}") from error
     if Song._meta.db_table not in tables:
         raise CommandError("the database has no tables yet: run manage.py migrate")
-    if sealing.is_sealed():
-        raise CommandError(sealing.MESSAGE)
+    try:
+        sealing.refuse_if_sealed()
+    except sealing.DatabaseMoved as error:
+        raise CommandError(f"{error}") from error
 
 
 def _learn_who_was_forgotten() -> None:
