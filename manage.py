@@ -20,6 +20,18 @@ def main() -> None:
     With Django's --traceback the error itself is shown.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
+    as_it_is = "--traceback" in sys.argv
+    try:
+        _run(as_it_is=as_it_is)
+    # Around the imports too: they take a second.
+    except KeyboardInterrupt:
+        if as_it_is:
+            raise
+        sys.stderr.write("stopped; what was done until then stands\n")
+        sys.exit(INTERRUPTED)
+
+
+def _run(*, as_it_is: bool) -> None:
     try:
         from django.core.management import execute_from_command_line
         from django.db import Error
@@ -28,7 +40,6 @@ def main() -> None:
         from musicrec import database_faults
     except ImportError as error:
         sys.exit(f"{error}: install the requirements first (README.md, Run it)")
-    as_it_is = "--traceback" in sys.argv
     try:
         execute_from_command_line(sys.argv)
     except EnvError as error:
@@ -38,11 +49,6 @@ def main() -> None:
         if as_it_is or line is None:
             raise
         sys.exit(line)
-    except KeyboardInterrupt:
-        if as_it_is:
-            raise
-        sys.stderr.write("stopped; what was done until then stands\n")
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

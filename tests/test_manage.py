@@ -182,6 +182,14 @@ def test_ctrl_c_is_one_line_and_130(
     assert run(*command) == (130, "stopped; what was done until then stands\n")
 
 
+def test_ctrl_c_while_everything_is_still_being_imported_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "environs.py").write_text("raise KeyboardInterrupt\n")
+
+    done = ended(tmp_path, "prune_likes", PYTHONPATH=str(tmp_path))
+
+    assert (done.returncode, done.stderr) == (130, "stopped; what was done until then stands\n")
+
+
 def ended(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command as a process of its own, in a state folder of its own."""
     return subprocess.run(
