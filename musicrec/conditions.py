@@ -20,6 +20,7 @@ from django.utils import timezone
 from feedback.consuming import presence
 from feedback.models import ConsumerStop, OutboxEvent
 from musicrec.reachability import kafka_fault, redis_fault
+from recommendations.database_away import takes_writes
 from recommendations.models import Lease, ModelVersion
 
 State = Literal["ok", "degraded", "broken"]
@@ -52,10 +53,14 @@ def ok(name: str, detail: str, inside: str = "") -> Condition:
 
 
 def database() -> Condition:
-    """Whether the database answers and has our tables: without it no request can be answered."""
+    """Whether the database answers and has our tables: without it no request can be answered.
+
+    One that takes no writes answers those that only read.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM model_version WHERE is_live")
+        is_writable = takes_writes(connection)
     except DatabaseError as error:
         return Condition(
             "database",
@@ -63,6 +68,15 @@ def database() -> Condition:
             "does not answer, or has not been migrated",
             str(error).strip(),
             "start it or correct DATABASE_URL, then: manage.py migrate",
+        )
+    if not is_writable:
+        return Condition(
+            "database",
+            "degraded",
+            "read-only: recommendations are made, likes are refused (503)",
+            connection.vendor,
+            "have DATABASE_URL name the server that takes writes; of SQLite, see that the file and"
+            " its folder can be written",
         )
     return ok("database", "answers", connection.vendor)
 
@@ -212,7 +226,7 @@ def conditions(
     """All of them. Those that stand in the database are left out where it does not answer."""
     base = database()
     yield base
-    if base.state == "ok":
+    if base.state != "broken":
         yield from (found for ask in STORED if (found := ask()) is not None)
     yield disk()
     yield from (found for found in (ask_kafka(), ask_redis()) if found is not None)

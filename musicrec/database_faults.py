@@ -89,7 +89,10 @@ def nothing_was_stored(error: BaseException) -> bool:
     """Whether the error says that its transaction has had no effect.
 
     A connection that breaks does not: the server may have committed, and only its answer is lost.
+    One that could not even be opened does. A request commits once, and asks for nothing after.
     """
+    if database_away.was_never_reached(error):
+        return True
     return fault_of(error) in (Fault.MOVED, Fault.LOCKED, Fault.FULL, Fault.READ_ONLY)
 
 

@@ -28,8 +28,8 @@ def examine() -> Iterator[Condition]:
     yield from _secret_key_file()
     yield _broken(conditions.disk())
     base = conditions.database()
-    yield base
-    if base.state == "ok":
+    yield _broken(base)
+    if base.state != "broken":
         for ask in STORED:
             try:
                 found = ask()

@@ -1,5 +1,6 @@
 """What errors of the database mean, as the drivers raise them."""
 
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from feedback.tests.processes import database_url
 from musicrec.database_faults import Fault, fault_of, in_a_line, nothing_was_stored
 from recommendations import sealing
 from recommendations.models import Song
+from tests.ports import free_port
 
 
 @contextmanager
@@ -85,6 +87,49 @@ def test_of_a_database_that_is_away_or_of_another_name_no_password_is_told(setti
         assert "correct DATABASE_URL" in line
         assert "a-secret" not in line
         assert "\n" not in line
+
+
+def raised_by_connecting(address: str, **options: Any) -> Error:
+    """The error as Django raises it."""
+    backend: Any = SimpleNamespace(Database=psycopg, errors_occurred=False)
+    with pytest.raises(Error) as raised, DatabaseErrorWrapper(backend):
+        psycopg.connect(address, **options)
+    return raised.value
+
+
+def test_a_server_that_refuses_connections_has_stored_nothing() -> None:
+    error = raised_by_connecting(f"postgres://me@127.0.0.1:{free_port()}/likes")
+    # As each of those gets it who shared the commit.
+    given_on = OperationalError(*error.args)
+    given_on.__cause__ = error
+
+    assert fault_of(error) is fault_of(given_on) is Fault.AWAY
+    assert nothing_was_stored(error)
+    assert nothing_was_stored(given_on)
+
+
+def test_a_server_that_does_not_take_a_connection_in_time_has_stored_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        # Psycopg waits for two seconds at least.
+        error = raised_by_connecting(f"postgres://me@127.0.0.1:{port}/likes", connect_timeout=1)
+
+    assert fault_of(error) is Fault.AWAY
+    assert nothing_was_stored(error)
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="about servers")
+@pytest.mark.django_db
+def test_of_a_connection_that_breaks_in_the_middle_it_is_not_known_what_was_stored() -> None:
+    with psycopg.connect(database_url()) as there, psycopg.connect(database_url()) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [there.info.backend_pid])
+        backend: Any = SimpleNamespace(Database=psycopg, errors_occurred=False)
+        with pytest.raises(Error) as raised, DatabaseErrorWrapper(backend):
+            there.execute("SELECT pg_sleep(5)")
+
+    assert fault_of(raised.value) is Fault.AWAY
+    assert not nothing_was_stored(raised.value)
 
 
 def raised_by_sqlite(database: sqlite3.Connection, statement: str) -> Error:

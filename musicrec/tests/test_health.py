@@ -1,11 +1,13 @@
 """/healthz and /readyz: ready, degraded or unavailable, and no secrets told."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -165,6 +167,39 @@ def test_a_database_that_does_not_answer_makes_it_unavailable(
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert "db.internal" not in answer.content.decode()
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_database_that_takes_no_writes_degrades_and_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_runs()
+    with read_only(monkeypatch):
+        answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    checks = answer.json()["checks"]
+    assert {name for name, check in checks.items() if check["status"] != "ok"} == {"database"}
+    assert checks["database"]["detail"].startswith("read-only: ")
+    assert str(connection.settings_dict["NAME"]) not in answer.content.decode()
+    # The next request asks the server that the address leads to by then.
+    assert (connection.close_at == 0.0) is (connection.vendor == "postgresql")
+
+
+@contextmanager
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The database takes no writes."""
+    if connection.vendor == "postgresql":
+        monkeypatch.setattr(connection, "close_at", None)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            yield
+            # With the savepoint goes the setting.
+            transaction.set_rollback(True)
+        return
+    file, access = Path(connection.settings_dict["NAME"]), os.access
+    assert file.is_file()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != file and access(path, mode))
+    yield
 
 
 def test_a_database_that_goes_in_the_middle_makes_it_unavailable(
