@@ -8,6 +8,8 @@ from typing import Final
 TOPIC: Final = timedelta(days=30)
 # A broker deletes whole segments, so that a record may outlive the retention by one.
 SEGMENT: Final = timedelta(days=1)
+# When the receipt of a forgetting says that Kafka holds nothing any more: with a day in hand.
+GONE_FROM_KAFKA: Final = TOPIC + SEGMENT + timedelta(days=1)
 # A row of the outbox, after its effect: time to notice a broker that has forgotten its log.
 OUTBOX: Final = timedelta(hours=24)
 # Ids that had their effect, and letters that are settled. Longer than any record that bears them: a

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from access import listener_sessions
 from feedback import how_long
+from feedback.clock import as_datetime
+from feedback.events import LAST_SEQ
 from feedback.forgetting import held
 from feedback.models import DeadLetter, OutboxEvent
 from feedback.outbox import issue_barrier
@@ -27,6 +29,9 @@ from recommendations.profiles import keep_writers_out
 from recommendations.write_turns import write_turn
 
 logger = logging.getLogger(__name__)
+
+# No later day can be written down.
+_LAST_TOLD_US: Final = LAST_SEQ - how_long.GONE_FROM_KAFKA // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,11 @@ def _users() -> Iterator[str]:
 
 
 def _kafka_holds_until(marker: Entry) -> datetime | None:
-    """When retention has emptied the topic of what was there, told with a day in hand."""
+    """When retention has emptied the topic of what was there, told with a day in hand.
+
+    Kafka goes by the times of records, and the barrier is above all of theirs that were read.
+    """
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         return None
-    return marker.forgotten_at + how_long.TOPIC + how_long.SEGMENT + timedelta(days=1)
+    latest = max(marker.forgotten_at, as_datetime(min(marker.barrier, _LAST_TOLD_US)))
+    return latest + how_long.GONE_FROM_KAFKA

@@ -17,6 +17,8 @@ from feedback.kafka.clients import BROKER_ERRORS, TOPIC_CONFIGS, LikesTopic
 logger = logging.getLogger(__name__)
 
 UNLIMITED: Final = "-1"
+# With the segment that a record is in, what receipts of forgetting promise.
+LONGEST: Final = how_long.GONE_FROM_KAFKA - how_long.SEGMENT
 
 
 def faults(configs: Mapping[str, str]) -> list[str]:
@@ -66,6 +68,15 @@ def _of_retention(configs: Mapping[str, str]) -> Iterator[str]:
             f"records are kept for {_in_words(kept)}, and profiles stand in the base after"
             f" {_in_words(how_long.TOPIC)}: a rebuild or a restored backup would lack what the"
             " broker dropped before"
+        )
+    # What a broker does not tell is no fault; what it tells as -1 is kept for ever.
+    if "retention.ms" in configs and (kept_ms < 0 or kept > LONGEST):
+        yield (
+            f"records are kept {f'for {_in_words(kept)}' if kept_ms >= 0 else 'for ever'}: receipts"
+            f" of forgetting say that Kafka has dropped them after"
+            f" {_in_words(how_long.GONE_FROM_KAFKA)}, and dead letters that were given up are known"
+            f" for {_in_words(how_long.SETTLED_LETTERS)} only: after that, a rebuild or a new epoch"
+            " would give their messages an effect"
         )
     most = configs.get("retention.bytes", UNLIMITED)
     if most != UNLIMITED:

@@ -14,6 +14,7 @@ from django.db import connection
 from access.listener_sessions import SESSION_KEY, UNTIL_KEY
 from feedback import dead_letters, offsets
 from feedback.clock import now_us
+from feedback.events import LAST_SEQ
 from feedback.forgetting import deletion
 from feedback.forgetting.deletion import forget, obey_ledger
 from feedback.models import (
@@ -186,7 +187,10 @@ def test_reading_the_whole_topic_again_brings_nothing_back(songs: None, likes_to
 
     assert (tally.forgotten, tally.repeated) == (4, 1)
     assert places_that_name(ANN) == []
-    assert receipt.kafka_holds_until == receipt.forgotten_at + timedelta(days=32)
+    assert receipt.kafka_holds_until is not None
+    kept = receipt.kafka_holds_until - receipt.forgotten_at
+    # Counted from the barrier, which is rounded up to a millisecond.
+    assert timedelta(days=32) <= kept < timedelta(days=32, seconds=1)
     path.close()
 
 
@@ -271,6 +275,33 @@ def test_a_word_dated_ahead_of_the_clock_lies_below_the_barrier_too(path: Path) 
     say(ANN, "b")
     path.drain()
     assert profile(ANN) == {"b": 1}
+
+
+@pytest.mark.parametrize("ahead_days", [100, 2_900_000])
+def test_the_receipt_counts_from_the_latest_time_that_kafka_has_of_them(
+    songs: None, settings: Any, ahead_days: int
+) -> None:
+    path, ahead = EmbeddedPath(), timedelta(days=ahead_days)
+    path.publish(wire(song_id="a"), time_us=now_us() + ahead // timedelta(microseconds=1))
+    path.drain()
+    settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
+
+    receipt = forget(ANN)
+
+    assert receipt.kafka_holds_until is not None
+    assert receipt.kafka_holds_until >= receipt.forgotten_at + ahead + timedelta(days=31)
+
+
+def test_the_receipt_of_a_time_at_the_end_of_all_times_can_be_written_down(
+    songs: None, settings: Any
+) -> None:
+    forgotten.mark(ANN, LAST_SEQ)
+    settings.KAFKA_BOOTSTRAP_SERVERS = ["127.0.0.1:1"]
+
+    until = forget(ANN).kafka_holds_until
+
+    assert until is not None
+    assert until.year == 9999
 
 
 def test_an_unknown_user_is_forgotten_too() -> None:

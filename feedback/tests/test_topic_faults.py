@@ -8,7 +8,9 @@ from feedback.kafka.topic_faults import faults
 GOOD = TOPIC_CONFIGS | {"retention.bytes": "-1"}
 
 
-@pytest.mark.parametrize("changed", [{}, {"retention.ms": "-1"}, {"retention.ms": "2592000001"}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"retention.ms": "2592000001"}, {"retention.ms": "2678400000"}]
+)
 def test_a_topic_that_keeps_what_it_must_has_no_faults(changed: dict[str, str]) -> None:
     assert faults(GOOD | changed) == []
 
@@ -21,6 +23,9 @@ def test_a_topic_that_keeps_what_it_must_has_no_faults(changed: dict[str, str]) 
         ("retention.ms", "604800000", "records are kept for 7 days, "),
         ("retention.ms", "2591999999", "records are kept for "),
         ("retention.ms", "0", "records are kept for 0 h,"),
+        ("retention.ms", "2678400001", "records are kept for 31 days: receipts"),
+        ("retention.ms", "7776000000", "records are kept for 90 days: receipts"),
+        ("retention.ms", "-1", "records are kept for ever: receipts"),
         ("retention.bytes", "1073741824", "a partition keeps 1073741824 bytes"),
     ],
 )
