@@ -14,9 +14,16 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from recommendations.models import BaseWord, Interaction, ShadowWord
+from recommendations.models import BaseWord, Interaction, Listener, ShadowWord
 from recommendations.one_moment import one_moment
-from recommendations.profiles import Judgement, as_rows, let_writers_in, raise_revisions, standing
+from recommendations.profiles import (
+    Judgement,
+    as_rows,
+    keep_writers_out,
+    let_writers_in,
+    raise_revisions,
+    standing,
+)
 from recommendations.word_tables import BASE, SHADOW, chunks, copy, insert, upsert
 from recommendations.write_turns import write_turn
 
@@ -76,6 +83,27 @@ def clear() -> None:
     for first in range(ends["first"] or 1, (ends["last"] or 0) + 1, CHUNK_IDS):
         with write_turn(), transaction.atomic():
             ShadowWord.objects.filter(id__range=(first, first + CHUNK_IDS - 1)).delete()
+
+
+def last_listener_id() -> int:
+    """The greatest row id of a listener, for ``drop_new_listeners``."""
+    return Listener.objects.aggregate(last=Max("id"))["last"] or 0
+
+
+def drop_new_listeners(last_id: int) -> None:
+    """Take back the listeners above that row id of whom no table has a word.
+
+    They were made for the shadow, which is empty again. Who else makes a listener writes a word
+    with it.
+    """
+    rows = Listener.objects.filter(id__gt=last_id, interactions=None, basewords=None)
+    if not rows.exists():
+        return
+    with write_turn(), transaction.atomic():
+        # Or somebody might write a word for one of them just now.
+        keep_writers_out()
+        ids = list(rows.values_list("id", flat=True))
+        Listener.objects.filter(id__in=ids).delete()
 
 
 def fill_from_base() -> int:

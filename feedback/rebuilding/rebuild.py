@@ -100,6 +100,7 @@ def _at_last(finish: Finish, progress: Progress) -> Rebuilt:
 def _attempt(hold: Hold, progress: Progress) -> Iterator["_Attempt"]:
     """One attempt, and an empty shadow before and after it."""
     shadow.clear()
+    last_listener = shadow.last_listener_id()
     histories: list[History] = []
     try:
         histories += open_histories()
@@ -108,6 +109,8 @@ def _attempt(hold: Hold, progress: Progress) -> Iterator["_Attempt"]:
         for history in histories:
             history.close()
         shadow.clear()
+        # A dry run, or an attempt that failed, leaves nothing behind.
+        shadow.drop_new_listeners(last_listener)
 
 
 class _Attempt:

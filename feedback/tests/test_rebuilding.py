@@ -107,6 +107,24 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(path: Path) -> Non
     assert not ShadowWord.objects.exists()
 
 
+def test_a_dry_run_leaves_no_listener_behind_who_is_missing_with_all_words(path: Path) -> None:
+    for user_id in ("u", "v"):
+        say(user_id, "a")
+    path.drain()
+    Interaction.objects.filter(listener__user_id="v").delete()
+    Listener.objects.filter(user_id="v").delete()
+    Listener.objects.create(user_id="without-words")
+    before = set(Listener.objects.values_list("id", "user_id", "revision"))
+
+    found = differences().differences
+
+    assert found.examples == [Example("v", "a", None, 1)]
+    assert set(Listener.objects.values_list("id", "user_id", "revision")) == before
+    assert not Lease.objects.filter(name=LEASE).exists()
+    assert rebuild().differences.missing == 1
+    assert profile("v") == {"a": 1}
+
+
 def test_what_waits_for_its_effect_is_left_to_the_consumer(path: Path) -> None:
     say("u", "a")
     path.drain()
