@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
-from feedback.events import Event, Read, parse
+from feedback.events import Event, Read, Record, parse
 from feedback.letters import raw_digest
 from feedback.models import DeadLetter
 from feedback.reasons import Reason
@@ -49,14 +49,15 @@ def meet(reads: Sequence[Read]) -> Met:
 
     In the caller's transaction, before it claims ids: as a replay does, which locks them first.
     """
-    letters = _letters_of({read.event.event_id for read in reads})
+    letters = _letters_of({each for read in reads for each in names(read.record, read.event)})
     if not letters:
         return Met(list(reads), 0)
     ids = {event_id for event_id, _ in letters}
     met = Met([], 0)
     for read in reads:
-        event_id = read.event.event_id
-        letter = letters.get((event_id, raw_digest(read.record.raw))) if event_id in ids else None
+        of_it = [each for each in names(read.record, read.event) if each in ids]
+        digest = raw_digest(read.record.raw) if of_it else ""
+        letter = next((letters[m] for each in of_it if (m := (each, digest)) in letters), None)
         if letter is None or letter.state == DeadLetter.State.REPLAYED:
             met.reads.append(read)
         elif letter.waits:
@@ -64,6 +65,14 @@ def meet(reads: Sequence[Read]) -> Met:
         else:
             met = met._replace(given_up=met.given_up + 1)
     return met
+
+
+def names(record: Record, event: Event) -> tuple[str, str]:
+    """The ids that a letter of this message may bear: put aside when it could not be read, its own.
+
+    A later version may read it, and then finds the id that the message brings.
+    """
+    return event.event_id, record.own_id
 
 
 def _in_its_place(read: Read, letter: _Standing) -> Read:

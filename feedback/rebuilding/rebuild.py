@@ -25,6 +25,7 @@ from feedback.forgetting.deletion import obey_ledger
 from feedback.letters import put_aside, raw_digest
 from feedback.rebuilding.history import History, HistoryChanged
 from feedback.rebuilding.opening import open_histories
+from feedback.standing_letters import Message, names
 from recommendations import profile_shadow as shadow
 from recommendations.leases import Hold, lease
 from recommendations.profile_shadow import Differences
@@ -190,13 +191,11 @@ class _Attempt:
             if at not in gone and isinstance(outcome, Event)
         ]
         self._report.left_out["unreadable"] += len(parsed) - len(gone) - len(events)
-        aside = put_aside({event.event_id for _, event in events})
+        aside = put_aside({each for record, event in events for each in names(record, event)})
         counting = [
             event
             for record, event in events
-            if self._counts(
-                record, event, is_aside=(event.event_id, raw_digest(record.raw)) in aside
-            )
+            if self._counts(record, event, is_aside=_is_among(aside, record, event))
         ]
         shadow.add([as_judgement(event) for event in counting])
 
@@ -216,3 +215,8 @@ class _Attempt:
             return False
         self._first_counts.add(event.event_id)
         return True
+
+
+def _is_among(aside: set[Message], record: Record, event: Event) -> bool:
+    digest = raw_digest(record.raw) if aside else ""
+    return any((each, digest) in aside for each in names(record, event))

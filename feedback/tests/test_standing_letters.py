@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from feedback import applying, dead_letters, how_long
+from feedback import applying, dead_letters, events, how_long
 from feedback.applying import Tally, apply
 from feedback.clock import now_us, to_ms
 from feedback.events import Record
+from feedback.letters import as_record
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from feedback.rebuilding.rebuild import rebuild
 from feedback.retention import prune
@@ -48,6 +49,42 @@ def test_what_was_given_up_has_no_effect_though_its_cause_has_gone(path: Path) -
     assert profile("u") == {"b": 1}
     assert DeadLetter.objects.get().state == "discarded"
     assert not OutboxEvent.objects.filter(applied_at=None).exists()
+    assert rebuild().differences.count == 0
+
+
+def test_what_was_given_up_unread_has_no_effect_when_a_later_version_can_read_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(events, "MAX_EVENT_BYTES", 10)
+        path.publish(wire())
+        path.drain()
+    letter = DeadLetter.objects.get()
+    assert letter.reason == "too_large"
+    dead_letters.discard(DeadLetter.objects.all())
+
+    assert rebuild().left_out["dead letters"] == 1
+    # As where somebody sets back the position of its partition.
+    assert apply([as_record(letter)]).dead == 1
+    assert profile("u") == {}
+
+
+def test_what_waits_unread_has_its_effect_once_a_later_version_can_read_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(events, "MAX_EVENT_BYTES", 10)
+        path.publish(wire())
+        path.drain()
+    letter = DeadLetter.objects.get()
+
+    # A rebuild leaves it to who replays it, or to its message.
+    assert rebuild().differences.count == 0
+    assert apply([as_record(letter)]).applied == 1
+
+    letter.refresh_from_db()
+    assert letter.state == "replayed"
+    assert profile("u") == {"a": 1}
     assert rebuild().differences.count == 0
 
 
