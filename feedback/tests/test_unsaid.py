@@ -19,6 +19,7 @@ from feedback.kafka.clients import client_options
 from feedback.models import AppliedEvent, DeadLetter, OutboxEvent
 from feedback.outbox import MAX_BARRIER_AHEAD_US, Accepted, Refused
 from feedback.reasons import Refusal
+from feedback.rebuilding.rebuild import rebuild
 from feedback.tests.paths import EmbeddedPath, KafkaPath, Path, profile, say
 from recommendations import forgotten
 from recommendations.models import Listener, Song
@@ -133,6 +134,25 @@ def test_what_was_said_while_the_clock_was_ahead_that_forgot_its_user_is_not_los
     assert (tally.applied, tally.forgotten) == (1, 0)
     assert profile("ann") == {"a": 1}
     assert path.drain().forgotten == 0
+
+
+def test_a_forgotten_word_of_a_producer_years_ahead_stays_unsaid_however_long_nobody_is_heard(
+    path: Path,
+) -> None:
+    if isinstance(path, KafkaPath):
+        let_the_broker_take_any_time()
+    path.publish(wire(), time_us=now_us() + 3 * 365 * 24 * 60 * MINUTE_US)
+    path.drain()
+    assert profile("ann") == {"a": 1}
+
+    forget("ann")
+
+    # With a barrier that lay nearer ann could be heard, and so could what was forgotten.
+    assert getattr(say("ann", "b"), "reason", "kept") == Refusal.FORGOTTEN_AHEAD
+    assert isinstance(say("bob", "b"), Accepted)
+    path.drain()
+    assert rebuild().differences.count == 0
+    assert profile("ann") == {}
 
 
 def let_the_broker_take_any_time() -> None:
