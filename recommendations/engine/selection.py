@@ -61,19 +61,13 @@ def choose(
         algorithms.must_exist(algorithm)
     trials = Trials(interactions, budget_seconds=budget_seconds, seed=seed, progress=progress)
     popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True)
+    reference: Trial | None = None
     if trials.askable:
-        # Before the candidates, so that it is sure to be compared; they may start from it too.
-        reference = trials.run(_completed(live)) if live is not None else None
-        for name in AXES:
-            if algorithm in (AUTO, name):
-                named = algorithm != AUTO
-                worth = 0.0 if named else WORTH_TUNING
-                search(trials, name, seed=seed, worth=worth, named=named)
-        best = trials.best(None if algorithm == AUTO else algorithm)
+        reference, best = _tried(trials, algorithm, live, seed)
         winner, promote, reason = _verdict(trials, best, reference, algorithm, pinned=pinned)
     else:
-        reference, promote = None, True
         winner, reason = _unasked(interactions, algorithm, popularity, seed)
+        promote = True
     return Choice(
         recipe=winner.recipe,
         metrics=winner.metrics,
@@ -84,6 +78,20 @@ def choose(
         reason=reason,
         tune_seconds=time.perf_counter() - started,
     )
+
+
+def _tried(
+    trials: Trials, algorithm: str, live: Recipe | None, seed: int
+) -> tuple[Trial | None, Trial | None]:
+    """Run the trials; the live procedure's, and the best of those that were asked for."""
+    # Before the candidates, so that it is sure to be compared; they may start from it too.
+    reference = trials.run(_completed(live)) if live is not None else None
+    named = algorithm != AUTO
+    for name in AXES:
+        if algorithm in (AUTO, name):
+            worth = 0.0 if named else WORTH_TUNING
+            search(trials, name, seed=seed, worth=worth, named=named)
+    return reference, trials.best(algorithm if named else None)
 
 
 def _verdict(

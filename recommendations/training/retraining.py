@@ -104,36 +104,50 @@ def _record(algorithm: str, hold: Hold, progress: Progress) -> Outcome:
 def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     data = snapshot.take()
-    live = live_version()
-
     choice = selection.choose(
         data.interactions,
         algorithm=algorithm,
         budget_seconds=settings.TRAINING_BUDGET_SECONDS,
-        live=_recipe_of(live),
+        live=_recipe_of(live_version()),
         pinned=algorithm == settings.MODEL_ALGORITHM,
         progress=progress,
     )
-    progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
-    model = algorithms.fit(choice.recipe, data.interactions, progress)
-    version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
     metrics = {"asked_for": algorithm, **_metrics(choice)}
-    progress("publishing", 0.0)
-    model_store.publish(
-        version,
-        choice.recipe,
-        model,
-        SongIndex.build(data.songs, data.interactions.like_counts),
-        n_listeners=data.interactions.n_users,
-        metrics=metrics,
-        watermark=data.watermark,
-    )
+    version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
+    _publish(version, data, choice.recipe, metrics, progress)
     run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
     run.metrics, run.watermark = metrics, data.watermark
     promote, reason = choice.promote, choice.reason
     if not hold.valid:
         # Another process may have trained on newer data meanwhile, and made that live.
         promote, reason = False, f"{reason}; the lease ran out before it was published"
+    return _enter(run, version, reason, promote=promote)
+
+
+def _publish(
+    version: str,
+    data: snapshot.Snapshot,
+    recipe: Recipe,
+    metrics: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Fit on all data and put the artifact into the model store."""
+    progress(f"fitting {recipe.algorithm} on all data", 0.0)
+    model = algorithms.fit(recipe, data.interactions, progress)
+    progress("publishing", 0.0)
+    model_store.publish(
+        version,
+        recipe,
+        model,
+        SongIndex.build(data.songs, data.interactions.like_counts),
+        n_listeners=data.interactions.n_users,
+        metrics=metrics,
+        watermark=data.watermark,
+    )
+
+
+def _enter(run: TrainingRun, version: str, reason: str, *, promote: bool) -> Outcome:
+    """Write down what was published, and make it live where that is its due."""
     status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
     with transaction.atomic():
         _finish(run, status, reason)
@@ -152,7 +166,7 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
         version=version,
         algorithm=run.algorithm,
         parameters=run.parameters,
-        metrics=metrics,
+        metrics=run.metrics,
         seconds=run.duration_seconds or 0.0,
     )
 
