@@ -5,7 +5,6 @@ nothing is raised. It is a function of the record alone, never of the reader's c
 replay next year decides as the first reading did.
 """
 
-import uuid
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -111,7 +110,7 @@ def encode(
     """One event as it is written to the log. Without seq its order comes from occurred_at."""
     message: dict[str, Any] = {
         "v": VERSION,
-        "event_id": str(uuid.UUID(event_id)),
+        "event_id": fields.with_dashes(event_id),
         "user_id": user_id,
         "song_id": song_id,
         "action": action,

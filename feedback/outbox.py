@@ -137,8 +137,10 @@ class _Books:
         self.recorded_at = as_datetime(self.now_us)
         self._recorded_at = connection.ops.adapt_datetimefield_value(self.recorded_at)
         self.said = _said_before(event_id for wish, event_id in asked if wish.client_id)
-        self.songs, self.keys = outbox_rows.look_up([wish.pair for wish, _ in asked])
-        self.barriers = forgotten.barriers({wish.user_id for wish, _ in asked})
+        self.known = outbox_rows.look_up([wish.pair for wish, _ in asked])
+        self.barriers = {}
+        if self.known.anybody_forgotten:
+            self.barriers = forgotten.barriers({wish.user_id for wish, _ in asked})
         self.rows: list[outbox_rows.Row] = []
         self.conflicts: list[Letter] = []
 
@@ -158,7 +160,8 @@ class _Books:
         if seq is None:
             return Refused(event_id, Refusal.HELD_AHEAD)
         self.last_seq = seq
-        self.said[event_id] = wish.content
+        if wish.client_id is not None:
+            self.said[event_id] = wish.content
         self.rows.append(self._row(wish, event_id, seq))
         return Accepted(event_id)
 
@@ -176,8 +179,8 @@ class _Books:
 
     def _song_is_known(self, wish: Wish) -> bool:
         # What was said of a song that has left the catalogue since can still be taken back.
-        withdraws = wish.action == "unlike" and wish.pair in self.keys
-        return withdraws or wish.song_id in self.songs
+        withdraws = wish.action == "unlike" and wish.pair in self.known.keys
+        return withdraws or wish.song_id in self.known.songs
 
     def _next_seq(self, wish: Wish) -> int | None:
         """Later than the clock, than all that was issued and than what the profile holds.
@@ -189,7 +192,7 @@ class _Books:
         """
         seq = max(self.now_us, self.last_seq + 1)
         # With a time of its own it takes its place there, whatever the profile holds.
-        held = self.keys.get(wish.pair, 0) if wish.occurred_at_us is None else 0
+        held = self.known.keys.get(wish.pair, 0) if wish.occurred_at_us is None else 0
         held = max(held, self.barriers.get(wish.user_id, 0))
         if held < seq:
             return seq if seq <= LAST_SEQ else None

@@ -21,6 +21,8 @@ T = TypeVar("T")
 MOST_ROWS: Final = 128
 FEW_ROWS: Final = 16
 
+_ISSUED: Final = "UPDATE outbox_sequence SET last_seq = %s"
+
 
 class Row(NamedTuple):
     """One row of the outbox, in the order of its columns. recorded_at: as the database takes it."""
@@ -34,10 +36,14 @@ class Row(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the database knows of pairs: which songs exist, and the order keys that are held."""
+    """What the database knows of pairs: which songs exist, and the order keys that are held.
+
+    anybody_forgotten: whether anybody at all was forgotten, so that barriers must be asked for.
+    """
 
     songs: set[str]
     keys: dict[Pair, int]
+    anybody_forgotten: bool
 
 
 def lock_last_seq() -> int:
@@ -54,21 +60,31 @@ def lock_last_seq() -> int:
 
 def look_up(pairs: Collection[Pair]) -> Known:
     """What is known of (user_id, song_id)."""
-    rows: list[tuple[str, str, bool, int | None]] = []
+    rows: list[tuple[str, str, bool, int | None, bool]] = []
     with connection.cursor() as cursor:
         for some in pieces(sorted(set(pairs))):
             cursor.execute(_known(len(some)), list(chain.from_iterable(some)))
             rows += cursor.fetchall()
-    songs = {song_id for _, song_id, exists, _ in rows if exists}
-    return Known(songs, {(user, song): key for user, song, _, key in rows if key is not None})
+    return Known(
+        songs={song_id for _, song_id, exists, _, _ in rows if exists},
+        keys={(user, song): key for user, song, _, key, _ in rows if key is not None},
+        anybody_forgotten=any(forgotten for *_, forgotten in rows),
+    )
 
 
 def write(rows: Sequence[Row]) -> None:
     """Add the rows, of ascending seq, and note the last one as issued."""
     with connection.cursor() as cursor:
-        for some in pieces(rows):
+        *others, last = pieces(rows)
+        for some in others:
             cursor.execute(_insert(len(some)), list(chain.from_iterable(some)))
-        cursor.execute("UPDATE outbox_sequence SET last_seq = %s", [rows[-1].seq])
+        issued, values = [rows[-1].seq], list(chain.from_iterable(last))
+        if connection.vendor == "postgresql":
+            # One way to the server and back instead of two.
+            cursor.execute(f"WITH issued AS ({_ISSUED}) {_insert(len(last))}", issued + values)
+        else:
+            cursor.execute(_insert(len(last)), values)
+            cursor.execute(_ISSUED, issued)
 
 
 def pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -92,7 +108,8 @@ def _known(pairs: int) -> str:
     # every judgement of every song otherwise.
     return f"""
         WITH wanted (user_id, song_id) AS (VALUES {", ".join(["(%s, %s)"] * pairs)})
-        SELECT wanted.user_id, wanted.song_id, song.song_id IS NOT NULL, user_profile.order_key
+        SELECT wanted.user_id, wanted.song_id, song.song_id IS NOT NULL, user_profile.order_key,
+            EXISTS (SELECT 1 FROM forgotten_listener)
         FROM wanted
         LEFT JOIN song ON song.song_id = wanted.song_id
         LEFT JOIN listener ON listener.user_id = wanted.user_id

@@ -3,7 +3,6 @@
 Every 2xx means that the event stands in the database. Kafka is not asked.
 """
 
-import uuid
 from typing import Any
 
 import orjson
@@ -36,7 +35,7 @@ from feedback.api.serializers import (
     SeedLikeSerializer,
 )
 from feedback.event_notes import note_event
-from feedback.fields import FieldError, identifier
+from feedback.fields import FieldError, identifier, with_dashes
 from feedback.outbox import Accepted, Refused, Wish, accept
 from feedback.reasons import Refusal
 from recommendations.api.queries import parse
@@ -99,7 +98,7 @@ class LikeView(APIView):
         answer = accept_one(caller_of(request), wish)
         # Bytes, not a Response: DRF's negotiation and rendering would cost a tenth of the request.
         response = HttpResponse(
-            orjson.dumps({"event_id": _dashed(answer.event_id), "status": "accepted"}),
+            orjson.dumps({"event_id": with_dashes(answer.event_id), "status": "accepted"}),
             status=status.HTTP_202_ACCEPTED,
             content_type="application/json",
         )
@@ -167,14 +166,10 @@ def _results(rows: list[Wish | Errors], caller: Caller) -> list[dict[str, Any]]:
 
 def _answered(answer: Accepted | Refused) -> dict[str, Any]:
     if isinstance(answer, Accepted):
-        return {"status": "accepted", "event_id": _dashed(answer.event_id)}
+        return {"status": "accepted", "event_id": with_dashes(answer.event_id)}
     field, message = REFUSALS[answer.reason]
     return _rejected({field: [message]})
 
 
 def _rejected(errors: Errors) -> dict[str, Any]:
     return {"status": "rejected", "errors": errors}
-
-
-def _dashed(event_id: str) -> str:
-    return str(uuid.UUID(event_id))
