@@ -1,6 +1,7 @@
 """Likes as clients send them: one by one over HTTP, and in batches."""
 
 import json
+from pathlib import Path
 from statistics import median
 
 from benchmarks.feedback.commits import bare_commits, outbox_commits
@@ -19,34 +20,77 @@ def measure(results: Results, likes: int, *, on_postgres: bool) -> None:
     with stand(on_postgres=on_postgres) as here:
         where = "Postgres" if on_postgres else "SQLite"
         ask(here.web.address, here.like_calls(WARM_UP), max(CLIENTS))
-        bare = [] if on_postgres else [_bare(here)]
+        bare = _Bare(here.here.folder / "musicrec.sqlite3")
         timings = {}
         for clients in CLIENTS:
+            if not on_postgres:
+                bare.measure()
             before = cpu_seconds()
             timings[clients] = ask(here.web.address, here.like_calls(likes), clients)
             cpu_us = 1e6 * (cpu_seconds() - before) / likes
             results.figures.append(_single(where, clients, timings[clients], cpu_us))
             if not on_postgres:
-                bare.append(_bare(here))
+                bare.measure()
                 results.figures.append(_floor(here, where, likes, clients))
-        if bare:
-            results.figures += _ratios(bare, timings)
+        if not on_postgres:
+            results.figures += bare.figures() + bare.ratios(timings)
         results.figures.append(_batches(here, where, events=max(20_000, 4 * likes)))
-        curves = {f"{n} client{'s' * (n > 1)}": each.latencies for n, each in timings.items()}
+        curves = {_clients(n): each.latencies for n, each in timings.items()}
         results.plots.append(
             Plot(f"likes-{where.lower()}", f"Acknowledging one like over HTTP, {where}", curves)
         )
 
 
-def _bare(here: Stand) -> tuple[float, float]:
-    database = here.here.folder / "musicrec.sqlite3"
-    return bare_commits(database), outbox_commits(database)
+class _Bare:
+    """Bare commits of the same minutes: before and after each run of likes, and their medians."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._plain: list[float] = []
+        self._outbox: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
+
+    def measure(self) -> None:
+        """All of them, once."""
+        self._plain.append(bare_commits(self._database))
+        for clients, rates in self._outbox.items():
+            rates.append(outbox_commits(self._database, clients))
+
+    def figures(self) -> list[Figure]:
+        """What SQLite alone commits."""
+        plain, outbox = "one row and one index", "the outbox's row and its indexes"
+        return [
+            self._figure("bare_commits", plain, median(self._plain)),
+            *(
+                self._figure(
+                    f"outbox_commits_{clients}", f"{outbox}, {_clients(clients)}", median(rates)
+                )
+                for clients, rates in self._outbox.items()
+            ),
+        ]
+
+    def ratios(self, timings: dict[int, Timing]) -> list[Figure]:
+        """The likes as shares of the commits that as many connections make."""
+        return [
+            Figure(
+                f"likes_{clients}_share",
+                f"single likes, {_clients(clients)}, beside as many bare connections",
+                "SQLite",
+                100 * timing.per_second / median(self._outbox[clients]),
+                "%",
+                f"of the outbox's row; {100 * timing.per_second / median(self._plain):.0f} % of"
+                " the plain row of one connection",
+            )
+            for clients, timing in timings.items()
+        ]
+
+    def _figure(self, key: str, what: str, rate: float) -> Figure:
+        return Figure(key, f"bare single commits, FULL, {what}", "SQLite alone", rate, "a second")
 
 
 def _floor(here: Stand, where: str, count: int, clients: int) -> Figure:
     """What the same web process answers where there is nothing to do, and no database in it."""
     timing = ask(here.web.address, [Call("GET", "/healthz", here.key)] * count, clients)
-    name = f"answers to /healthz, {clients} client{'s' * (clients > 1)}"
+    name = f"answers to /healthz, {_clients(clients)}"
     return Figure(f"floor_{clients}", name, where, timing.per_second, "a second")
 
 
@@ -54,7 +98,7 @@ def _single(where: str, clients: int, timing: Timing, cpu_us: float) -> Figure:
     client_us = 1e6 * timing.cpu / len(timing.latencies)
     return Figure(
         f"likes_{clients}_{where.lower()}",
-        f"single likes, {clients} client{'s' * (clients > 1)}",
+        f"single likes, {_clients(clients)}",
         where,
         timing.per_second,
         "a second",
@@ -62,26 +106,8 @@ def _single(where: str, clients: int, timing: Timing, cpu_us: float) -> Figure:
     )
 
 
-def _ratios(bare: list[tuple[float, float]], timings: dict[int, Timing]) -> list[Figure]:
-    """The bare commits of the same minutes (medians), and the likes as shares of them."""
-    plain, outbox = (median(each[which] for each in bare) for which in (0, 1))
-    plain_name = "bare single commits, FULL, one row and one index"
-    outbox_name = "bare single commits, FULL, the outbox's row and its indexes"
-    return [
-        Figure("bare_commits", plain_name, "SQLite alone", plain, "a second"),
-        Figure("outbox_commits", outbox_name, "SQLite alone", outbox, "a second"),
-        *(
-            Figure(
-                f"likes_{clients}_share",
-                f"single likes, {clients} client{'s' * (clients > 1)}, beside bare commits",
-                "SQLite",
-                100 * timing.per_second / outbox,
-                "%",
-                f"of the outbox's row; {100 * timing.per_second / plain:.0f} % of the plain row",
-            )
-            for clients, timing in timings.items()
-        ),
-    ]
+def _clients(count: int) -> str:
+    return f"{count} client{'s' * (count > 1)}"
 
 
 def _batches(here: Stand, where: str, *, events: int) -> Figure:
