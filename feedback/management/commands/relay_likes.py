@@ -1,11 +1,13 @@
 """``manage.py relay_likes``: the process between the outbox and Kafka."""
 
+import gc
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from feedback.lasting import leave_out_what_is_loaded
 from feedback.log import LogUnavailable
 from feedback.relay import relay
 from feedback.stopping import stop_on_signals
@@ -32,6 +34,10 @@ class Command(BaseCommand):
                 "KAFKA_BOOTSTRAP_SERVERS is not set: there is nowhere to send likes to."
                 " Without Kafka consume_likes reads the outbox itself."
             )
+        if not once:
+            leave_out_what_is_loaded()
+            # A full collection every few minutes at 200 likes a second, of what is under way alone.
+            gc.set_threshold(700, 10, 3)
         try:
             with told_if_sealed(), stop_on_signals() as should_stop:
                 sent = relay(once=once, should_stop=should_stop)
