@@ -116,6 +116,10 @@ class _Examiner:
         scores, known = self.model.score_block(likes, dislikes)
         scores[~known] = self.popularity
         metrics = [{"auc": self._auc(scores[at], start + at)} for at in range(len(users))]
+        candidates = self.model.candidate_block(likes, dislikes)
+        if candidates is not None:
+            candidates[~known] = True
+            scores[~candidates] = -np.inf
         for judged in (likes, dislikes):
             scores[
                 np.repeat(np.arange(len(users)), np.diff(judged.indptr)), judged.indices

@@ -13,10 +13,11 @@ import numpy as np
 from scipy import sparse
 
 from recommendations.engine.interactions import FloatArray, Interactions
-from recommendations.engine.local_ridge import LocalRidge
+from recommendations.engine.item_model import ItemModel
+from recommendations.engine.item_model_making import item_model
 from recommendations.engine.local_solving import solve
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
-from recommendations.engine.neighbours import Neighbours, nearest
+from recommendations.engine.neighbours import nearest
 
 DEFAULTS: Parameters = {
     "neighbours": 100,
@@ -25,7 +26,6 @@ DEFAULTS: Parameters = {
     "damping": 0.1,
     "base": 0.0001,
 }
-SIMILAR_KEPT = 50
 
 
 def fit(
@@ -33,7 +33,7 @@ def fit(
     parameters: Parameters,
     seed: int,  # noqa: ARG001 - every fit takes it
     progress: Progress | None = None,
-) -> LocalRidge:
+) -> ItemModel:
     """Solve every song's regression. Nothing in it is drawn: the seed makes no difference.
 
     Memory: a few arrays of (n_songs, neighbours) beside the likes; never the Gram matrix of a
@@ -53,7 +53,7 @@ def fit(
     solved = solve(columns, weights, diagonal, found, _part(progress, 0.5, 1.0))
     if not np.isfinite(solved).all():
         raise TrainingFailed("the songs' equations cannot be solved in 32 bits: use a larger ridge")
-    return _model(interactions, found, solved, float(given["base"]))
+    return item_model("local_ridge", interactions, found, solved, base=float(given["base"]))
 
 
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
@@ -70,27 +70,6 @@ def _user_weights(likes: sparse.csr_array, damping: float) -> FloatArray:
     """d^(-2b) of each user, so that who likes a thousand songs says less about each pair."""
     degrees = np.maximum(np.diff(likes.indptr), 1).astype(np.float64)
     return (degrees ** (-2.0 * damping)).astype(np.float32)
-
-
-def _model(
-    interactions: Interactions, neighbours: Neighbours, solved: FloatArray, base: float
-) -> LocalRidge:
-    """The weights by liked song instead of by recommended song, and the songs most alike."""
-    n_songs, rows = interactions.n_songs, neighbours.rows
-    used = (rows >= 0) & (solved != 0)
-    columns = np.nonzero(used)[0].astype(np.int32)
-    W = sparse.csr_array((solved[used], (rows[used], columns)), shape=(n_songs, n_songs))
-    W.sort_indices()
-    counts = interactions.like_counts
-    order = np.argsort(-neighbours.likeness, axis=1, kind="stable")[:, :SIMILAR_KEPT]
-    return LocalRidge(
-        offsets=W.indptr.astype(np.int64),
-        rows=W.indices.astype(np.int32),
-        weights=W.data,
-        base=(base * counts / max(1, counts.max(initial=0))).astype(np.float32),
-        similar_rows=np.take_along_axis(rows, order, axis=1),
-        likeness=np.take_along_axis(neighbours.likeness, order, axis=1),
-    )
 
 
 def _part(progress: Progress | None, start: float, end: float) -> Callable[[float], None] | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
+from recommendations.engine.ranking import Ranking, Scored
 
 Parameters = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -40,9 +41,7 @@ class Recipe:
 class Model(Protocol):
     """A trained model over song rows 0 … n_songs-1. It holds nothing of any user."""
 
-    @property
-    def algorithm(self) -> str:
-        """The name in the table of algorithms."""
+    algorithm: str  # the name in the table of algorithms
 
     @property
     def n_songs(self) -> int:
@@ -53,6 +52,18 @@ class Model(Protocol):
 
         Raises NoKnownSongs when the profile gives it nothing to go by.
         """
+
+    def ranking(self, profile: Profile) -> Ranking:
+        """The songs in the order in which the profile is served them. Raises NoKnownSongs."""
+        return Scored(self.scores(profile))
+
+    def candidate_block(
+        self,
+        likes: sparse.csr_array,
+        dislikes: sparse.csr_array,
+    ) -> BoolArray | None:
+        """Which songs are ranked by their scores when served, (b, n_songs); None for all."""
+        return None
 
     def score_block(
         self, likes: sparse.csr_array, dislikes: sparse.csr_array
@@ -73,8 +84,11 @@ class Model(Protocol):
     def effects_on(self, profile: Profile, songs: IntArray) -> npt.NDArray[np.float64]:
         """``removal_effects`` of many songs at once: (m, len(songs))."""
 
-    def empty_score(self, song: int) -> float:
-        """The song's score for a profile with nothing in it: what no judgement explains."""
+    def empty_scores(self) -> FloatArray:
+        """Every song's score for a profile with nothing in it: what no judgement explains.
+
+        float32 (n_songs,), not to be written to.
+        """
 
     def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
         """Up to k rows of the songs most alike, best first, and how alike they are."""

@@ -13,7 +13,7 @@ from recommendations.engine.interactions import (
     Interactions,
     Profile,
 )
-from recommendations.engine.model import Arrays, Parameters, Progress
+from recommendations.engine.model import Arrays, Model, Parameters, Progress
 from recommendations.engine.ranking import top_k
 from recommendations.engine.stored import checked
 
@@ -21,7 +21,7 @@ DEFAULTS: Parameters = {}
 
 
 @dataclass(frozen=True)
-class Popularity:
+class Popularity(Model):
     """A song's score is its number of likes. No profile changes it, so it gives no reasons."""
 
     counts: FloatArray
@@ -51,9 +51,9 @@ class Popularity:
         """Zeros (m, len(songs))."""
         return np.zeros((len(profile.judged), len(songs)))
 
-    def empty_score(self, song: int) -> float:
-        """The like count: it needs no profile."""
-        return float(self.counts[song])
+    def empty_scores(self) -> FloatArray:
+        """The like counts: they need no profile."""
+        return self.counts
 
     def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
         """The most popular other songs; it knows nothing of likeness, so that is 0."""

@@ -1,9 +1,34 @@
 """The best of many scores, ties broken by song row."""
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray
+
+
+class Ranking(Protocol):
+    """Songs in the order in which one profile is served them."""
+
+    def best(
+        self, k: int, *, excluded: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[IntArray, FloatArray]:
+        """The k best songs, as ``top_k``; a larger k begins with the same songs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A ranking by scores that are all known. scores: float32 (n_songs,)."""
+
+    scores: FloatArray
+
+    def best(
+        self, k: int, *, excluded: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[IntArray, FloatArray]:
+        """The k songs of greatest score."""
+        return top_k(self.scores, k, excluded=excluded, allowed=allowed)
 
 
 def top_k(
@@ -15,12 +40,18 @@ def top_k(
     allowed: a mask (n_songs,) of the rows that may (a genre), or None for all of them.
     Fewer than k come back where fewer may appear.
     """
+    ranked = masked(scores, excluded, allowed)
+    rows = best_rows(ranked, k)
+    return rows, ranked[rows]
+
+
+def masked(scores: FloatArray, excluded: IntArray, allowed: BoolArray | None) -> FloatArray:
+    """A copy of the scores with -inf for the songs that may not appear."""
     ranked = scores.astype(np.float32)
     if allowed is not None:
         ranked[~allowed] = -np.inf
     ranked[excluded] = -np.inf
-    rows = best_rows(ranked, k)
-    return rows, ranked[rows]
+    return ranked
 
 
 def best_rows(ranked: FloatArray, k: int) -> IntArray:

@@ -42,7 +42,7 @@ def explain_all(
     judged = profile.judged.tolist()
     # A row a song from here on: sums and sorts then run along memory.
     effects = np.ascontiguousarray(model.effects_on(profile, songs).T)
-    gained = scores - np.array([model.empty_score(song) for song in songs.tolist()])
+    gained = scores - model.empty_scores()[songs]
     # T of each song; what no single judgement explains belongs to all of them together.
     whole = np.maximum(effects, 0.0).sum(axis=1)
     whole += np.maximum(gained - effects.sum(axis=1), 0.0)

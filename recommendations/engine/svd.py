@@ -11,6 +11,7 @@ of the training are; without it every song would look as good as a liked one. Ne
 depends on the size of S, so that taking a judgement out changes one term only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
-from recommendations.engine.model import Arrays, BrokenModel, NoKnownSongs
+from recommendations.engine.model import Arrays, BrokenModel, Model, NoKnownSongs
 from recommendations.engine.ranking import top_k
 from recommendations.engine.stored import checked
 
@@ -28,7 +29,7 @@ Matrix = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class SVD:
+class SVD(Model):
     """Songs' factors and biases, and what the songs not judged say about any user.
 
     factors: q, float32 (n_songs, f). biases: b, float32 (n_songs,).
@@ -55,6 +56,12 @@ class SVD:
         user = np.linalg.solve(*self._equations(profile))
         found: FloatArray = self._ratings_of(user[None])[0]
         return found
+
+    def folded(self, profile: Profile) -> Callable[[IntArray], FloatArray]:
+        """The same as a question: the ratings of some songs. Raises NoKnownSongs."""
+        # Of all of them at once: the factors are few.
+        scores = self.scores(profile)
+        return lambda songs: scores[songs]
 
     def score_block(
         self, likes: sparse.csr_array, dislikes: sparse.csr_array
@@ -90,11 +97,9 @@ class SVD:
         ).astype(np.float64)
         return effects
 
-    def empty_score(self, song: int) -> float:
-        """The rating foretold for a user who has judged nothing."""
-        at = np.array([song], np.int32)
-        base = self.ratings[0] + self.biases[song]
-        return float(base + (self._extended(at) @ self._nobody)[0])
+    def empty_scores(self) -> FloatArray:
+        """The ratings foretold for a user who has judged nothing."""
+        return self._nobodys_scores
 
     def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
         """The songs whose factors point the same way: their cosine, where it is positive."""
@@ -114,9 +119,10 @@ class SVD:
         }
 
     @cached_property
-    def _nobody(self) -> Matrix:
-        """p̃ of a user who has judged nothing."""
-        return np.linalg.solve(self.gram, self.right)
+    def _nobodys_scores(self) -> FloatArray:
+        """Of p̃ of a user who has judged nothing."""
+        found: FloatArray = self._ratings_of(np.linalg.solve(self.gram, self.right)[None])[0]
+        return found
 
     @cached_property
     def _directions(self) -> FloatArray:

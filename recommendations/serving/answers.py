@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
+from recommendations.engine.interactions import BoolArray, IntArray, Profile
 from recommendations.engine.model import NoKnownSongs
-from recommendations.engine.ranking import top_k
+from recommendations.engine.ranking import Ranking, Scored
 from recommendations.engine.reasons import Reason, explain_all
 from recommendations.model_store import StoredModel
 from recommendations.serving import popular_songs
@@ -67,8 +67,8 @@ def _recommend(state: ServingState, wanted: Wanted) -> Answer:
         return _without_model((*state.liked, *state.disliked), wanted)
     with ARITHMETIC:
         profile = Profile(stored.songs.rows(state.liked), stored.songs.rows(state.disliked))
-        scores, strategy = _scores(stored, profile)
-        pages = _pages(stored, scores, profile, wanted)
+        ranking, strategy = _ranking(stored, profile)
+        pages = _pages(stored, ranking, profile, wanted)
     results: list[dict[str, Any]] = []
     while len(results) < wanted.limit:
         with ARITHMETIC:
@@ -81,30 +81,30 @@ def _recommend(state: ServingState, wanted: Wanted) -> Answer:
     return _answer(strategy, stored.version, stored.recipe.algorithm, results[: wanted.limit])
 
 
-def _scores(stored: StoredModel, profile: Profile) -> tuple[FloatArray, str]:
-    """Every song's score, and the strategy that gave it."""
+def _ranking(stored: StoredModel, profile: Profile) -> tuple[Ranking, str]:
+    """The order of the songs for this profile, and the strategy that gave it."""
     if stored.recipe.algorithm != "popularity":
         try:
-            return stored.model.scores(profile), "personalised"
+            return stored.model.ranking(profile), "personalised"
         except NoKnownSongs:
             pass
     counts = stored.songs.like_counts
     listeners = max(1, int(stored.manifest["n_listeners"]))
-    return (counts / listeners).astype(np.float32), "popular"
+    return Scored((counts / listeners).astype(np.float32)), "popular"
 
 
 def _pages(
-    stored: StoredModel, scores: FloatArray, profile: Profile, wanted: Wanted
+    stored: StoredModel, ranking: Ranking, profile: Profile, wanted: Wanted
 ) -> Iterator[list[tuple[int, float]]]:
     """The ranking in pages of rows and scores; one page is enough but for songs since deleted."""
     excluded = profile.judged
     if wanted.exclude:
         excluded = np.concatenate([excluded, stored.songs.rows(wanted.exclude)])
     allowed = _allowed(stored, wanted)
-    candidates = len(scores) if allowed is None else int(np.count_nonzero(allowed))
+    candidates = stored.model.n_songs if allowed is None else int(np.count_nonzero(allowed))
     given, depth = 0, wanted.limit if wanted.max_per_artist is None else 8 * wanted.limit
     while given < candidates:
-        rows, values = top_k(scores, depth, excluded=excluded, allowed=allowed)
+        rows, values = ranking.best(depth, excluded=excluded, allowed=allowed)
         ranked = list(zip(rows.tolist(), values.tolist(), strict=True))
         if wanted.max_per_artist is not None:
             ranked = _at_most_per_artist(ranked, stored.songs.artist_of, wanted.max_per_artist)

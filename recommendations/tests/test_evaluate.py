@@ -167,7 +167,6 @@ def test_the_answer_for_people_is_a_table(files: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--algorithm", "ials"], "not built yet"),
         (["--algorithm", "best"], "no algorithm 'best'"),
         (["--k", "10,x"], "not a list of lengths"),
         (["--split", "2"], "not between 0 and 1"),

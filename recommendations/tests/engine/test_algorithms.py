@@ -84,9 +84,9 @@ def test_offsets_that_run_backwards_are_refused() -> None:
         algorithms.load("local_ridge", {}, arrays)
 
 
-def test_a_name_that_is_planned_and_one_that_is_not_are_told_apart() -> None:
-    with pytest.raises(algorithms.UnknownAlgorithm, match="blend is not built yet"):
-        algorithms.fit(Recipe("blend", {}), WORLD)
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(algorithms.UnknownAlgorithm, match="there are: popularity, svd"):
+        algorithms.fit(Recipe("best", {}), WORLD)
     with pytest.raises(algorithms.UnknownAlgorithm, match="no algorithm 'best'"):
         algorithms.load("best", {}, {})
 

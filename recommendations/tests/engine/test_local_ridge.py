@@ -6,10 +6,10 @@ import numba
 import numpy as np
 import pytest
 
-from recommendations.engine import local_ridge, local_ridge_training
+from recommendations.engine import item_model, local_ridge_training
 from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.local_ridge import LocalRidge
+from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import NoKnownSongs, Parameters, TrainingFailed
 from recommendations.engine.neighbours import nearest
 from recommendations.tests.engine.worlds import (
@@ -22,11 +22,11 @@ from recommendations.tests.engine.worlds import (
 PLAIN: Parameters = {"ridge": 1.0, "kappa": 0.0, "damping": 0.0, "base": 0.0}
 
 
-def trained(world: Interactions, **parameters: float) -> LocalRidge:
+def trained(world: Interactions, **parameters: float) -> ItemModel:
     return local_ridge_training.fit(world, PLAIN | parameters, 0)
 
 
-def weights(model: LocalRidge) -> np.ndarray:
+def weights(model: ItemModel) -> np.ndarray:
     W = np.zeros((model.n_songs, model.n_songs), np.float32)
     for song in range(model.n_songs):
         span = slice(model.offsets[song], model.offsets[song + 1])
@@ -170,7 +170,7 @@ def test_next_to_nothing_trains_too(world: Interactions) -> None:
     model = trained(world)
 
     assert model.n_songs == world.n_songs
-    assert local_ridge.load(model.arrays()).n_songs == world.n_songs
+    assert item_model.load("local_ridge", model.arrays()).n_songs == world.n_songs
 
 
 def test_progress_reaches_the_end() -> None:

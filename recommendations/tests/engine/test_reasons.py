@@ -31,7 +31,7 @@ def score(model: Model, given: Profile, song: int) -> float:
     try:
         return float(model.scores(given)[song])
     except NoKnownSongs:
-        return model.empty_score(song)
+        return float(model.empty_scores()[song])
 
 
 @pytest.mark.parametrize("user", range(50))
@@ -76,9 +76,10 @@ def test_a_list_is_explained_as_its_songs_are_one_by_one(model: Model) -> None:
 
 def test_shares_by_hand() -> None:
     # Two likes lift song 2 by 0.3 and 0.1, and nothing else does.
-    from recommendations.engine.local_ridge import LocalRidge
+    from recommendations.engine.item_model import ItemModel
 
-    model = LocalRidge(
+    model = ItemModel(
+        algorithm="local_ridge",
         offsets=np.array([0, 1, 2, 2], np.int64),
         rows=np.array([2, 2], np.int32),
         weights=np.array([0.3, 0.1], np.float32),

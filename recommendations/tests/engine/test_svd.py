@@ -49,7 +49,8 @@ def test_one_like_folded_in_by_hand() -> None:
 def test_a_dislike_pulls_down_what_a_like_lifts() -> None:
     model = one_factor()
 
-    assert model.scores(profile([], [0]))[1] < model.empty_score(1) < model.scores(profile([0]))[1]
+    disliked, nothing = model.scores(profile([], [0]))[1], model.empty_scores()[1]
+    assert disliked < nothing < model.scores(profile([0]))[1]
     # The last judgement's effect is what it has over an empty profile.
     assert model.removal_effects(profile([0]), 1)[0] == pytest.approx(3 * 7 / 30)
 
@@ -65,7 +66,7 @@ def test_negatives_at_fold_in_are_the_training_s() -> None:
         ratings=np.array([0.5, 1.0, 0.0]),
     )
 
-    assert model.empty_score(0) == pytest.approx(0.5 - 0.25)
+    assert model.empty_scores()[0] == pytest.approx(0.5 - 0.25)
 
 
 def test_the_constants_of_the_fold_in_are_those_of_a_typical_user() -> None:

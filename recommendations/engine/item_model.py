@@ -1,7 +1,8 @@
-"""Local ridge: each song foretold from the likes of its nearest songs, in closed form.
+"""Item models: a song's score is the sum of what each liked song of the profile lends it.
 
-A song's score is β_j + Σ W_ij over the liked songs i, so taking a like back takes exactly W_ij
-away. How W is made: local_ridge_training.py.
+The score is β_j + Σ W_ij over the liked songs i, so taking a like back takes exactly W_ij away.
+The algorithms of this kind differ only in how W is made: local_ridge_training.py, turbo_cf.py and
+item_knn.py.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
-from recommendations.engine.model import Arrays, NoKnownSongs
+from recommendations.engine.model import Arrays, Model, NoKnownSongs
 from recommendations.engine.stored import checked, checked_offsets, checked_rows
 
 _Rows: TypeAlias = tuple[IntArray, FloatArray, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class LocalRidge:
+class ItemModel(Model):
     """Weights W by liked song, in compressed rows: row i holds the songs that liking i lifts.
 
     offsets: int64 (n_songs + 1,). rows: int32 and weights: float32, both (nonzeros,).
@@ -28,13 +29,13 @@ class LocalRidge:
     similar_rows: int32 (n_songs, s), best first, padded with -1; likeness: float32, the same.
     """
 
+    algorithm: str
     offsets: npt.NDArray[np.int64]
     rows: IntArray
     weights: FloatArray
     base: FloatArray
     similar_rows: IntArray
     likeness: FloatArray
-    algorithm: str = field(default="local_ridge", init=False)
     # The rows of the profile that was folded in last: its list is explained right after it is
     # scored. One tuple in a list, swapped whole, so that threads never see half of it.
     _last: list[tuple[IntArray, _Rows]] = field(default_factory=list, init=False, repr=False)
@@ -83,9 +84,9 @@ class LocalRidge:
         effects[owners, columns[asked]] = weights[asked]
         return effects
 
-    def empty_score(self, song: int) -> float:
-        """β of the song."""
-        return float(self.base[song])
+    def empty_scores(self) -> FloatArray:
+        """β of every song."""
+        return self.base
 
     def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
         """The songs liked by the same users, by a cosine that is drawn to 0 for rare songs."""
@@ -130,13 +131,14 @@ class LocalRidge:
         return rows, weights, np.cumsum(stops - starts)
 
 
-def load(arrays: Arrays) -> LocalRidge:
+def load(algorithm: str, arrays: Arrays) -> ItemModel:
     """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
     base = checked(arrays, "base", np.float32, 1)
     n_songs = len(base)
     weights = checked(arrays, "weights", np.float32, 1)
     likeness = checked(arrays, "likeness", np.float32, 2, shape=(n_songs, None))
-    return LocalRidge(
+    return ItemModel(
+        algorithm=algorithm,
         offsets=checked_offsets(arrays, "offsets", n_songs + 1, len(weights)),
         rows=checked_rows(arrays, "rows", n_songs, shape=(len(weights),)),
         weights=weights,

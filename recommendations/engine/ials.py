@@ -1,0 +1,154 @@
+"""iALS: songs as factors, with each user folded in at request time by an exact small solve.
+
+A user's factors minimise, over all songs j, the liked songs L and the disliked songs D,
+
+    Σ_L (1 − v_i·u)² + γ Σ_D (v_i·u)² + α Σ_j (v_j·u)² + ρ|u|²
+
+so that u = (A₀ + Σ_L v vᵀ + γ Σ_D v vᵀ)⁻¹ Σ_L v with A₀ = α VᵀV + ρI. Kept are the factors with
+A₀ worked into them, z = L⁻¹v where A₀ = L Lᵀ: what remains is I + Σ ω z zᵀ, and a system as
+large as the profile, (Ω⁻¹ + Z_S Z_Sᵀ) y = t, answers everything. ρ does not depend on the profile,
+so that taking a judgement out changes one term only and its effect is known in closed form.
+Source: Rendle et al. 2021, "Revisiting the performance of iALS"; effects: docs/engine.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
+from recommendations.engine.model import Arrays, Model, NoKnownSongs
+from recommendations.engine.ranking import top_k
+from recommendations.engine.stored import checked
+
+_Double = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class IALS(Model):
+    """Factors of songs.
+
+    factors: z, float32 (n_songs, d); a row of zeros for a song that nobody in training judged.
+    dislike: γ, the weight of a dislike beside a like, float64 (1,); 0 where dislikes say nothing.
+    """
+
+    factors: FloatArray
+    dislike: _Double
+    algorithm: str = field(default="ials", init=False)
+
+    @property
+    def n_songs(self) -> int:
+        """How many songs it ranks."""
+        return len(self.factors)
+
+    def user_factors(self, profile: Profile) -> FloatArray:
+        """The user's side of every score: float32 (d,). Raises NoKnownSongs."""
+        if not self._knows(profile.liked):
+            raise NoKnownSongs
+        z, inverse, targets = self._solved(profile)
+        found: FloatArray = (z.T @ (inverse @ targets)).astype(np.float32)
+        return found
+
+    def scores(self, profile: Profile) -> FloatArray:
+        """z_j·u of every song, float32 (n_songs,). Raises NoKnownSongs without a known like."""
+        found: FloatArray = self.factors @ self.user_factors(profile)
+        return found
+
+    def folded(self, profile: Profile) -> Callable[[IntArray], FloatArray]:
+        """The same as a question: the scores of some songs. Raises NoKnownSongs."""
+        user = self.user_factors(profile)
+        return lambda songs: self.factors[songs] @ user
+
+    def score_block(
+        self, likes: sparse.csr_array, dislikes: sparse.csr_array
+    ) -> tuple[FloatArray, BoolArray]:
+        """The same for many profiles: a solve each and one product."""
+        users, known = self.user_block(likes, dislikes)
+        return users @ self.factors.T, known
+
+    def user_block(
+        self, likes: sparse.csr_array, dislikes: sparse.csr_array
+    ) -> tuple[FloatArray, BoolArray]:
+        """``user_factors`` of many profiles, (b, d), and (b,) whether each has a known like."""
+        users = np.zeros((likes.shape[0], self.factors.shape[1]), np.float32)
+        known = np.zeros(likes.shape[0], np.bool_)
+        for at in range(len(users)):
+            profile = Profile(_row(likes, at), _row(dislikes, at))
+            known[at] = self._knows(profile.liked)
+            if known[at]:
+                users[at] = self.user_factors(profile)
+        return users, known
+
+    def removal_effects(self, profile: Profile, song: int) -> _Double:
+        """By how much the song's score falls without each judgement: (m,)."""
+        return self.effects_on(profile, np.array([song], np.int32))[:, 0]
+
+    def effects_on(self, profile: Profile, songs: IntArray) -> _Double:
+        """ω_i g_ij (t_i − ŝ_i) / (1 − ω_i h_i) of each judgement i and each song j.
+
+        With A⁻¹ Z_Sᵀ Ω = Z_Sᵀ (Ω⁻¹ + K)⁻¹ for K = Z_S Z_Sᵀ: row i of (Ω⁻¹ + K)⁻¹ Z_S z_j is
+        ω_i g_ij, and the diagonal of (Ω⁻¹ + K)⁻¹ K is ω_i h_i. Returns (m, len(songs)).
+        """
+        effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
+        z, inverse, targets = self._solved(profile)
+        if not len(z):
+            return effects
+        scores = z @ (z.T @ (inverse @ targets))
+        leverage = np.einsum("ij,ij->i", inverse, z @ z.T)
+        pulls = inverse @ (z @ self.factors[songs].T.astype(np.float64))
+        effects[: len(z)] = pulls * ((targets - scores) / (1.0 - leverage))[:, None]
+        return effects
+
+    def empty_scores(self) -> FloatArray:
+        """0: without a profile nothing is said."""
+        return np.zeros(self.n_songs, np.float32)
+
+    def similar(self, song: int, k: int) -> tuple[IntArray, FloatArray]:
+        """The songs whose factors point the same way: cosines of z."""
+        if not self._lengths[song]:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        cosines = self.factors @ (self.factors[song] / self._lengths[song])
+        cosines /= np.where(self._lengths > 0, self._lengths, np.float32(np.inf))
+        return top_k(cosines, k, excluded=np.array([song], np.int32), allowed=cosines > 0)
+
+    def arrays(self) -> Arrays:
+        """Both arrays by their names."""
+        return {"factors": self.factors, "dislike": self.dislike}
+
+    @cached_property
+    def _lengths(self) -> FloatArray:
+        found: FloatArray = np.linalg.norm(self.factors, axis=1)
+        return found
+
+    def _knows(self, liked: IntArray) -> bool:
+        return bool(self.factors[liked].any())
+
+    def _solved(self, profile: Profile) -> tuple[_Double, _Double, _Double]:
+        """Z_S (m, d), (Ω⁻¹ + Z_S Z_Sᵀ)⁻¹ (m, m) and t (m,), likes first.
+
+        m leaves the dislikes out where they have no weight.
+        """
+        gamma = float(self.dislike[0])
+        judged = profile.judged if gamma > 0 else profile.liked
+        z = self.factors[judged].astype(np.float64)
+        targets = np.zeros(len(judged))
+        targets[: len(profile.liked)] = 1.0
+        system = z @ z.T
+        system[np.diag_indices_from(system)] += np.where(targets > 0, 1.0, 1.0 / (gamma or 1.0))
+        return z, np.linalg.inv(system).astype(np.float64, copy=False), targets
+
+
+def _row(matrix: sparse.csr_array, at: int) -> IntArray:
+    row: IntArray = matrix.indices[matrix.indptr[at] : matrix.indptr[at + 1]]
+    return row
+
+
+def load(arrays: Arrays) -> IALS:
+    """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
+    return IALS(
+        factors=checked(arrays, "factors", np.float32, 2),
+        dislike=checked(arrays, "dislike", np.float64, 1, shape=(1,)),
+    )
