@@ -18,6 +18,22 @@ AXES: dict[str, Axes] = {
         "kappa": (0.0, 0.1, 0.4, 1.0, 2.5),
         "base": (0.0001, 0.01, 0.1, 1.0),
     },
+    "item_knn": {
+        "b": (0.0, 0.2, 0.4, 0.75, 1.0),
+        "k1": (0.5, 1.2, 3.0, 10.0),
+        "neighbours": (50, 100, 200, 400),
+    },
+    "turbo_cf": {
+        "user_damping": (0.2, 0.4, 0.6, 0.8),
+        "power": (0.4, 0.6, 0.8, 1.0),
+        "neighbours": (100, 200, 400),
+    },
+    # With few factors it is quick to find the rest; how many there are comes last.
+    "ials": {
+        "regularisation": (0.00005, 0.00015, 0.0005, 0.0015, 0.005, 0.015),
+        "unobserved": (0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+        "factors": (32, 64, 128, 256, 512, 1024, 2048),
+    },
     "svd": {
         "regularisation": (0.01, 0.02, 0.05, 0.1, 0.2),
         "fold_in": (0.01, 0.03, 0.1, 0.3, 1.0),
@@ -26,7 +42,9 @@ AXES: dict[str, Axes] = {
     },
 }
 # A step must gain this part of the score to be taken: less is within the noise of the cut.
-LEAST_GAIN = 0.001
+LEAST_GAIN = 0.003
+# Twice the factors are four times the work: that must be worth more.
+LEAST_GAINS = {"factors": 0.01}
 
 
 def search(
@@ -55,7 +73,9 @@ def _walk(trials: Trials, best: Trial, name: str, values: Sequence[Any]) -> Tria
     for value in beyond:
         parameters = best.recipe.parameters | {name: value}
         trial = trials.run(replace(best.recipe, parameters=parameters))
-        if not trial.measured or trial.score <= best.score * (1 + LEAST_GAIN):
+        if not trial.measured or trial.score <= best.score * (
+            1 + LEAST_GAINS.get(name, LEAST_GAIN)
+        ):
             break
         best = trial
     return best

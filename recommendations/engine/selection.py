@@ -8,14 +8,21 @@ import time
 from dataclasses import dataclass, replace
 
 from recommendations.engine import algorithms
+from recommendations.engine.blend_training import blend_recipe
+from recommendations.engine.blending import weigh
 from recommendations.engine.interactions import Interactions
+from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Progress, Recipe
 from recommendations.engine.searching import AXES, search
 from recommendations.engine.trials import Trial, Trials
 
 AUTO = "auto"
-# An algorithm whose defaults score under this part of the leader's is not tuned any further.
+# An algorithm whose defaults score under this part of the leader's is not tuned any further; of one
+# whose defaults are small on purpose more is expected.
 WORTH_TUNING = 0.95
+WORTH_GROWING = {"ials": 0.5}
+# What a blend must gain over its best part to be worth its requests' time.
+LEAST_BLEND_GAIN = 0.005
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,13 @@ def choose(
     started = time.perf_counter()
     if algorithm != AUTO:
         algorithms.must_exist(algorithm)
-    trials = Trials(interactions, budget_seconds=budget_seconds, seed=seed, progress=progress)
+    trials = Trials(
+        interactions,
+        budget_seconds=budget_seconds,
+        seed=seed,
+        progress=progress,
+        blending=algorithm in (AUTO, "blend"),
+    )
     popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True)
     reference: Trial | None = None
     if trials.askable:
@@ -86,12 +99,47 @@ def _tried(
     """Run the trials; the live procedure's, and the best of those that were asked for."""
     # Before the candidates, so that it is sure to be compared; they may start from it too.
     reference = trials.run(_completed(live)) if live is not None else None
-    named = algorithm != AUTO
+    named = algorithm not in (AUTO, "blend")
     for name in AXES:
-        if algorithm in (AUTO, name):
-            worth = 0.0 if named else WORTH_TUNING
+        if algorithm == name or not named:
+            worth = 0.0 if named else WORTH_GROWING.get(name, WORTH_TUNING)
             search(trials, name, seed=seed, worth=worth, named=named)
-    return reference, trials.best(algorithm if named else None)
+    if not named:
+        _try_blend(trials, seed)
+    return reference, _best(trials, algorithm)
+
+
+def _try_blend(trials: Trials, seed: int) -> None:
+    """Try the best of each kind together, weighed by what was held back."""
+    kept = trials.kept()
+    # An item model comes first: it says which songs are looked at.
+    kept.sort(key=lambda each: not isinstance(each[1], ItemModel))
+    if len(kept) < 2 or not isinstance(kept[0][1], ItemModel):
+        return
+    weights = weigh([model for _, model in kept], trials.cut, seed)
+    parts = [
+        (trial.recipe, weight) for (trial, _), weight in zip(kept, weights, strict=True) if weight
+    ]
+    if len(parts) > 1:
+        trials.run(blend_recipe(parts, seed))
+
+
+def _best(trials: Trials, algorithm: str) -> Trial | None:
+    """The best that was asked for; with "auto" a blend must be clearly better than its parts."""
+    if algorithm == "blend":
+        # Where one part is as good as all, that is the blend.
+        return trials.best(algorithm) or trials.best()
+    if algorithm != AUTO:
+        return trials.best(algorithm)
+    best = trials.best()
+    alone = max(
+        (each for each in trials.done if each.measured and each.recipe.algorithm != "blend"),
+        key=lambda trial: trial.score,
+        default=None,
+    )
+    if best is None or alone is None or best.score > alone.score * (1 + LEAST_BLEND_GAIN):
+        return best
+    return alone
 
 
 def _verdict(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, local_ridge_training
+from recommendations.engine import algorithms, local_ridge_training, searching, selection
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.engine.selection import Choice, choose
@@ -11,6 +11,7 @@ from recommendations.tests.engine.worlds import interactions, listeners_with_tas
 
 # SVD is left out of searches that are not about it: it takes seconds.
 AXES = {"local_ridge": {"ridge": (3.0, 10.0, 30.0), "kappa": (0.4, 1.0)}}
+ALL_AXES = searching.AXES
 SVD_AXES = {"svd": {"epochs": (3,)}}
 ENOUGH = 60.0
 
@@ -203,7 +204,7 @@ def test_svd_is_trained_where_it_is_pinned(
 
 def test_an_algorithm_that_does_not_exist_is_refused_before_any_work() -> None:
     with pytest.raises(algorithms.UnknownAlgorithm):
-        choose(interactions([], users=0, songs=0), algorithm="ials", budget_seconds=1)
+        choose(interactions([], users=0, songs=0), algorithm="best", budget_seconds=1)
 
 
 def test_progress_names_the_trial(world: Interactions) -> None:
@@ -244,3 +245,103 @@ def test_a_live_recipe_from_before_a_parameter_came_takes_part(world: Interactio
     choice = choose(world, budget_seconds=ENOUGH, live=Recipe("local_ridge", {"ridge": 3.0}))
 
     assert choice.live_metrics is not None
+
+
+FEW_AXES = {
+    "local_ridge": {"ridge": (10.0, 30.0)},
+    "ials": {"factors": (4, 8, 16)},
+}
+
+
+@pytest.fixture
+def blendable(monkeypatch: pytest.MonkeyPatch) -> Interactions:
+    """Two kinds of models, and whatever they are worth together is tried."""
+    monkeypatch.setattr("recommendations.engine.blending.LEAST_PART_GAIN", -1.0)
+    monkeypatch.setattr("recommendations.engine.selection.AXES", FEW_AXES)
+    monkeypatch.setattr("recommendations.engine.searching.AXES", FEW_AXES)
+    return listeners_with_taste(users=900, songs=120, groups=8)
+
+
+def test_auto_tries_a_blend_of_the_best_and_takes_it_where_it_gains(
+    blendable: Interactions,
+) -> None:
+    choice = choose(blendable, budget_seconds=ENOUGH)
+
+    [blended] = [each for each in choice.trials if each.recipe.algorithm == "blend"]
+    parts = [each for each in choice.trials if each.measured and each is not blended]
+    best = max(each.score for each in parts)
+    taken = choice.recipe == blended.recipe
+    assert taken == (blended.score > best * (1 + selection.LEAST_BLEND_GAIN))
+    names = {name for name, _, _ in blended.recipe.parameters["parts"]}
+    assert names == {"local_ridge", "ials"}
+    algorithms.fit(choice.recipe, blendable)
+
+
+def test_a_blend_that_is_named_is_the_best_part_where_no_blend_is_better() -> None:
+    world = interactions(
+        [(user, song, 1) for user in range(20) for song in range(10)], users=20, songs=10
+    )
+
+    choice = choose(world, algorithm="blend", budget_seconds=ENOUGH)
+
+    assert choice.promote
+    algorithms.fit(choice.recipe, world)
+
+
+def test_the_live_blend_is_compared_without_its_parts_being_fitted_twice(
+    blendable: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = choose(blendable, algorithm="blend", budget_seconds=ENOUGH).recipe
+    assert live.algorithm == "blend"
+    fitted: list[str] = []
+    fit = algorithms.fit
+
+    def counting(recipe: Recipe, *args: object) -> object:
+        fitted.append(str(recipe))
+        return fit(recipe, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(algorithms, "fit", counting)
+    choice = choose(blendable, budget_seconds=ENOUGH, live=live)
+
+    assert choice.live_metrics is not None
+    assert len(fitted) == len(set(fitted))
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "blend", "ials", "item_knn", "turbo_cf", "svd"])
+@pytest.mark.parametrize(
+    ("rows", "users", "songs"),
+    [
+        ([], 0, 0),
+        ([], 3, 4),
+        ([(0, 0, 1)], 1, 1),
+        ([(0, song, 1) for song in range(20)], 1, 30),
+        ([(user, user % 11, -1) for user in range(30)], 30, 11),
+        ([(user, 0, 1) for user in range(40)], 40, 1),
+        ([(user, song, 1) for user in range(20) for song in range(10)], 20, 10),
+        ([(user, user, 1) for user in range(60)], 60, 60),
+    ],
+    ids=[
+        "nothing",
+        "songs that nobody judged",
+        "one like",
+        "one user",
+        "dislikes alone",
+        "one song",
+        "everybody likes everything",
+        "nobody shares a song",
+    ],
+)
+def test_odd_data_get_a_model_and_never_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+    algorithm: str,
+    rows: list[tuple[int, int, int]],
+    users: int,
+    songs: int,
+) -> None:
+    monkeypatch.setattr("recommendations.engine.selection.AXES", ALL_AXES)
+    monkeypatch.setattr("recommendations.engine.searching.AXES", ALL_AXES)
+    world = interactions(rows, users=users, songs=songs)
+
+    choice = choose(world, algorithm=algorithm, budget_seconds=ENOUGH)
+
+    algorithms.fit(choice.recipe, world)

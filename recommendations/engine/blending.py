@@ -1,0 +1,168 @@
+"""How much each part of a blend is to weigh: found on a cut, by what was held back.
+
+Every part scores the same candidates once, the ones that a blend would rank when served; a set of
+weights is then worth its NDCG@10 + NDCG@100 over them, which costs milliseconds, and the weights
+are stepped one at a time for as long as that gains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recommendations.engine.blend import CANDIDATES
+from recommendations.engine.blend_training import scale_of
+from recommendations.engine.cutting import Cut
+from recommendations.engine.interactions import IntArray
+from recommendations.engine.item_model import ItemModel
+from recommendations.engine.metrics import ideal_gain
+from recommendations.engine.model import Model
+from recommendations.engine.ranking import best_rows
+
+MOST_USERS: Final = 3_000
+STEPS: Final = (0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
+ROUNDS: Final = 6
+# What a step must gain, and a part: less is within the noise, and another part costs every request.
+LEAST_GAIN: Final = 0.0005
+LEAST_PART_GAIN: Final = 0.005
+
+# Under any score that counts its σs; not infinite, as a weight may be 0.
+_LAST: Final = -1e6
+
+_Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the parts say of each user's candidates.
+
+    features: each part's scores by its σ, (users, candidates, parts). relevant: which candidates
+    were held back, (users, candidates). ideals: the best DCG at 10 and at 100, (users, 2).
+    """
+
+    features: _Array
+    relevant: npt.NDArray[np.bool_]
+    ideals: npt.NDArray[np.float64]
+
+    def worth(self, weights: npt.NDArray[np.float64]) -> float:
+        """NDCG@10 + NDCG@100, a mean over the users."""
+        scores = self.features @ weights.astype(np.float32)
+        users, places = np.nonzero(self.relevant)
+        hits = scores[users, places]
+        ranks = 1 + (scores[users] > hits[:, None]).sum(axis=1)
+        gains = 1.0 / np.log2(ranks + 1.0)
+        total = 0.0
+        for at, k in enumerate((10, 100)):
+            dcg = np.bincount(users, gains * (ranks <= k), minlength=len(self.relevant))
+            total += float((dcg / self.ideals[:, at]).mean())
+        return total
+
+
+def weigh(models: Sequence[Model], cut: Cut, seed: int) -> list[float]:
+    """The weights of these models, 0 where a part gains too little.
+
+    The models were trained on the cut's training side; the first is an item model.
+    """
+    asked = _ask(models, cut, seed)
+    weights = np.zeros(len(models))
+    weights[0] = 1.0
+    best, worth = weights, asked.worth(weights)
+    left = list(range(1, len(models)))
+    # The part that gains most first; then all weights again, one after the other.
+    while left:
+        tried = [(part, *_added(asked, best, part)) for part in left]
+        part, found, gained = max(tried, key=lambda each: each[2])
+        if gained < worth * (1 + LEAST_PART_GAIN):
+            break
+        left.remove(part)
+        best, worth = _stepped(asked, found, gained)
+    return [float(weight) for weight in best]
+
+
+def _added(
+    asked: _Asked, weights: npt.NDArray[np.float64], part: int
+) -> tuple[npt.NDArray[np.float64], float]:
+    """The best of a few weights for one more part."""
+    tried = []
+    for value in (0.1, 0.3, 1.0):
+        more = weights.copy()
+        more[part] = value
+        tried.append((more, asked.worth(more)))
+    return max(tried, key=lambda each: each[1])
+
+
+def _stepped(
+    asked: _Asked, weights: npt.NDArray[np.float64], worth: float
+) -> tuple[npt.NDArray[np.float64], float]:
+    """The weights after steps that gain; the first stays 1, since only ratios matter."""
+    for _ in range(ROUNDS):
+        before = worth
+        for part in range(1, len(weights)):
+            for step in STEPS if weights[part] else ():
+                more = weights.copy()
+                more[part] *= step
+                value = asked.worth(more)
+                if value > worth:
+                    weights, worth = more, value
+        if worth < before * (1 + LEAST_GAIN):
+            break
+    return weights, worth
+
+
+def _ask(models: Sequence[Model], cut: Cut, seed: int) -> _Asked:
+    train, held = cut.train, cut.held_out
+    liked = (held.values > 0) & (held.songs >= 0)
+    users = np.unique(held.users[liked])
+    if len(users) > MOST_USERS:
+        users = np.sort(np.random.default_rng(seed).choice(users, MOST_USERS, replace=False))
+    targets = sparse.csr_array(
+        (np.ones(int(liked.sum()), np.float32), (held.users[liked], held.songs[liked])),
+        shape=(max(train.n_users, int(held.users.max(initial=0)) + 1), train.n_songs),
+    )
+    scales = [scale_of(model, train, seed) for model in models]
+    size = max(1, 4_000_000 // max(1, train.n_songs))
+    blocks = []
+    for start in range(0, len(users), size):
+        some = users[start : start + size]
+        likes, dislikes = train.likes[some], train.dislikes[some]
+        found = [
+            _scores(model, likes, dislikes) / scale
+            for model, scale in zip(models, scales, strict=True)
+        ]
+        items = [f for f, m in zip(found, models, strict=True) if isinstance(m, ItemModel)]
+        rows, filling = _candidates(np.sum(items, axis=0), likes, dislikes)
+        features = np.stack([np.take_along_axis(each, rows, axis=1) for each in found], axis=2)
+        features[filling] = _LAST
+        relevant = (np.take_along_axis(targets[some].toarray(), rows, axis=1) > 0) & ~filling
+        blocks.append((features, relevant))
+    counts = np.diff(targets.indptr)[users]
+    ideals = np.array([[ideal_gain(min(k, int(n))) for k in (10, 100)] for n in counts])
+    return _Asked(
+        np.concatenate([f for f, _ in blocks]), np.concatenate([r for _, r in blocks]), ideals
+    )
+
+
+def _scores(model: Model, likes: sparse.csr_array, dislikes: sparse.csr_array) -> _Array:
+    scores, known = model.score_block(likes, dislikes)
+    scores[~known] = model.empty_scores()
+    return scores
+
+
+def _candidates(
+    scores: _Array, likes: sparse.csr_array, dislikes: sparse.csr_array
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """The candidates of each user, (b, m), and which of them only fill up a short row."""
+    for judged in (likes, dislikes):
+        owners = np.repeat(np.arange(len(scores)), np.diff(judged.indptr))
+        scores[owners, judged.indices] = -np.inf
+    most = min(CANDIDATES, scores.shape[1])
+    rows = np.zeros((len(scores), most), np.int32)
+    filling = np.ones(rows.shape, np.bool_)
+    for at, row in enumerate(scores):
+        best = best_rows(row, most)
+        rows[at, : len(best)] = best
+        filling[at, : len(best)] = False
+    return rows, filling

@@ -1,0 +1,186 @@
+"""A blend is the sum of its parts, in its scores, its reasons and its order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommendations.engine import algorithms, blend
+from recommendations.engine.blend import CANDIDATES
+from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of, scale_of
+from recommendations.engine.blending import weigh
+from recommendations.engine.cutting import cut
+from recommendations.engine.evaluation import evaluate
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.item_model import ItemModel
+from recommendations.engine.model import BrokenModel, Model, NoKnownSongs, Recipe, TrainingFailed
+from recommendations.engine.ranking import top_k
+from recommendations.tests.engine.worlds import (
+    interactions,
+    listeners_with_taste,
+    profile,
+    profile_of,
+)
+
+RIDGE = Recipe("local_ridge", {"ridge": 2.0})
+KNN = Recipe("item_knn", {"neighbours": 20})
+IALS = Recipe("ials", {"factors": 8, "epochs": 3})
+
+
+@pytest.fixture(scope="module")
+def world() -> Interactions:
+    return listeners_with_taste(users=300, songs=80)
+
+
+@pytest.fixture(scope="module")
+def many_songs() -> Interactions:
+    """More songs than a blend scores by all of its parts."""
+    return listeners_with_taste(users=400, songs=CANDIDATES + 300, groups=6)
+
+
+def fitted(world: Interactions, *recipes: Recipe) -> list[Model]:
+    return [algorithms.fit(recipe, world) for recipe in recipes]
+
+
+def test_scores_are_the_parts_scores_each_by_its_weight_and_spread(world: Interactions) -> None:
+    models, weights = fitted(world, RIDGE, KNN, IALS), [1.0, 0.3, 2.0]
+    made = blend_of(models, weights, world, 0)
+
+    mine = profile_of(world, 4)
+    expected = np.zeros(world.n_songs)
+    for model, weight in zip(models, weights, strict=True):
+        expected += weight / scale_of(model, world, 0) * model.scores(mine)
+    assert made.scores(mine).tolist() == pytest.approx(expected.tolist(), abs=1e-4)
+    block, known = made.score_block(world.likes[:6], world.dislikes[:6])
+    assert known.all()
+    assert block[4].tolist() == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_the_scale_is_the_mean_spread_of_a_user_s_scores(world: Interactions) -> None:
+    [model] = fitted(world, RIDGE)
+
+    spreads = [model.scores(profile_of(world, user)).std() for user in range(world.n_users)]
+
+    assert scale_of(model, world, 0) == pytest.approx(float(np.mean(spreads)), rel=1e-4)
+
+
+def test_the_order_is_that_of_all_scores_where_all_songs_are_candidates(
+    world: Interactions,
+) -> None:
+    made = blend_of(fitted(world, RIDGE, IALS), [1.0, 1.0], world, 0)
+    mine = profile_of(world, 9)
+
+    rows, scores = made.ranking(mine).best(15, excluded=mine.judged)
+    wanted, values = top_k(made.scores(mine), 15, excluded=mine.judged)
+
+    assert rows.tolist() == wanted.tolist()
+    assert scores.tolist() == pytest.approx(values.tolist(), abs=1e-5)
+
+
+def test_a_longer_list_begins_as_the_shorter_one_and_names_no_song_twice(
+    many_songs: Interactions,
+) -> None:
+    made = blend_of(fitted(many_songs, RIDGE, IALS), [1.0, 2.0], many_songs, 0)
+    mine = profile_of(many_songs, 2)
+    ranking = made.ranking(mine)
+
+    short, _ = ranking.best(10, excluded=mine.judged)
+    everything, _ = ranking.best(many_songs.n_songs, excluded=mine.judged)
+
+    assert everything[:10].tolist() == short.tolist()
+    assert len(everything) == len(set(everything.tolist())) == many_songs.n_songs - len(mine.judged)
+
+
+def test_a_filter_is_applied_before_candidates_are_chosen(many_songs: Interactions) -> None:
+    made = blend_of(fitted(many_songs, RIDGE, IALS), [1.0, 2.0], many_songs, 0)
+    mine = profile_of(many_songs, 2)
+    allowed = np.zeros(many_songs.n_songs, np.bool_)
+    # What the item models put last.
+    allowed[top_k(-made.items.scores(mine), 30, excluded=mine.judged)[0]] = True
+
+    rows, _ = made.ranking(mine).best(50, excluded=mine.judged, allowed=allowed)
+
+    assert sorted(rows.tolist()) == np.flatnonzero(allowed).tolist()
+
+
+def test_what_is_evaluated_is_what_is_served(many_songs: Interactions) -> None:
+    parted = cut(many_songs, seed=0)
+    made = blend_of(fitted(parted.train, RIDGE, IALS), [1.0, 2.0], parted.train, 0)
+
+    found = evaluate(made, parted.train, parted.held_out, ks=(10,), intervals=False)
+
+    hits = []
+    for user in np.unique(parted.held_out.users[parted.held_out.values > 0]):
+        relevant = parted.held_out.songs[
+            (parted.held_out.users == user) & (parted.held_out.values > 0)
+        ]
+        mine = profile_of(parted.train, user)
+        rows, _ = made.ranking(mine).best(10, excluded=mine.judged)
+        hits.append(np.isin(rows, relevant).sum() / len(relevant))
+    assert found.metrics["recall@10"] == pytest.approx(np.mean(hits), abs=1e-3)
+
+
+def test_a_part_that_knows_nothing_of_a_profile_leaves_it_to_the_others() -> None:
+    # Song 3 has one like, of a user who likes nothing else: no item model has weights for it.
+    rows = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1), (2, 3, 1), (3, 1, 1), (3, 2, 1)]
+    world = interactions(rows, users=4, songs=5)
+    made = blend_of(fitted(world, RIDGE, IALS), [1.0, 1.0], world, 0)
+
+    lonely = profile([3])
+    with pytest.raises(NoKnownSongs):
+        made.items.scores(lonely)
+    assert made.scores(lonely)[3] > made.empty_scores()[3]
+    assert made.ranking(lonely).best(1, excluded=np.empty(0, np.int32))[0].tolist() == [3]
+    for nothing in (profile(), profile([4])):
+        with pytest.raises(NoKnownSongs):
+            made.scores(nothing)
+        with pytest.raises(NoKnownSongs):
+            made.ranking(nothing)
+
+
+def test_weights_favour_what_foretells_and_leave_out_what_adds_nothing(
+    world: Interactions,
+) -> None:
+    parted = cut(world, seed=0)
+    ridge, same, noise = fitted(parted.train, RIDGE, RIDGE, KNN)
+    assert isinstance(noise, ItemModel)
+    drawn = np.random.default_rng(0).standard_normal(len(noise.weights)).astype(np.float32)
+    noise = replace(noise, weights=drawn)
+
+    weights = weigh([ridge, same, noise], parted, 0)
+
+    assert weights[0] == 1.0
+    # The same again is no gain, and noise is less.
+    assert weights[1:] == [0.0, 0.0]
+
+
+def test_a_blend_is_trained_from_its_recipe_alone(world: Interactions) -> None:
+    recipe = blend_recipe([(RIDGE, 1.0), (IALS, 0.5)], seed=7)
+
+    made = algorithms.fit(recipe, world)
+
+    by_hand = blend_of(
+        [algorithms.fit(Recipe(p.algorithm, p.parameters, 7), world) for p in parts_of(recipe)],
+        [1.0, 0.5],
+        world,
+        7,
+    )
+    mine = profile_of(world, 1)
+    assert made.scores(mine).tolist() == by_hand.scores(mine).tolist()
+
+
+def test_recipes_that_make_no_blend_are_refused(world: Interactions) -> None:
+    for parts in ([], [["ials", {"factors": 4}, 1.0]], [["popularity", {}, 1.0]], ["ials"]):
+        with pytest.raises(TrainingFailed):
+            algorithms.fit(Recipe("blend", {"parts": parts}), world)
+
+
+def test_parts_that_do_not_go_together_are_refused(world: Interactions) -> None:
+    arrays = dict(blend_of(fitted(world, RIDGE, IALS), [1.0, 1.0], world, 0).arrays())
+
+    with pytest.raises(BrokenModel, match="other songs"):
+        blend.load(arrays | {"0-ials.factors": np.zeros((3, 8), np.float32)})
+    with pytest.raises(BrokenModel, match="2 weights for 1 parts"):
+        blend.load(arrays | {"weights": np.ones(2)})
+    with pytest.raises(BrokenModel, match="no part '1-best'"):
+        blend.load(arrays | {"1-best.factors": np.zeros(3)})
