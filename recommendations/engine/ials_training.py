@@ -28,7 +28,7 @@ from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
 
 DEFAULTS: Parameters = {
-    "factors": 64,
+    "factors": 128,
     "regularisation": 0.0005,
     "unobserved": 0.02,
     "exponent": 1.0,

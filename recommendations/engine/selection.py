@@ -12,7 +12,7 @@ from recommendations.engine.blend_training import blend_recipe
 from recommendations.engine.blending import weigh
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
-from recommendations.engine.model import Progress, Recipe
+from recommendations.engine.model import Model, Progress, Recipe
 from recommendations.engine.searching import AXES, search
 from recommendations.engine.trials import Trial, Trials
 
@@ -111,7 +111,7 @@ def _tried(
 
 def _try_blend(trials: Trials, seed: int) -> None:
     """Try the best of each kind together, weighed by what was held back."""
-    kept = trials.kept()
+    kept = _not_past_the_best(trials.kept())
     # An item model comes first: it says which songs are looked at.
     kept.sort(key=lambda each: not isinstance(each[1], ItemModel))
     if len(kept) < 2 or not isinstance(kept[0][1], ItemModel):
@@ -122,6 +122,18 @@ def _try_blend(trials: Trials, seed: int) -> None:
     ]
     if len(parts) > 1:
         trials.run(blend_recipe(parts, seed))
+
+
+def _not_past_the_best(kept: list[tuple[Trial, Model]]) -> list[tuple[Trial, Model]]:
+    """Without those of more factors than the best of their algorithm: dear, and no gain."""
+    most: dict[str, int] = {}
+    for trial, _ in kept:  # the best first
+        most.setdefault(trial.recipe.algorithm, trial.recipe.parameters.get("factors", 0))
+    return [
+        (trial, model)
+        for trial, model in kept
+        if trial.recipe.parameters.get("factors", 0) <= most[trial.recipe.algorithm]
+    ]
 
 
 def _best(trials: Trials, algorithm: str) -> Trial | None:

@@ -5,8 +5,9 @@ import pytest
 
 from recommendations.engine import algorithms, local_ridge_training, searching, selection
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import Recipe, TrainingFailed
+from recommendations.engine.model import Model, Recipe, TrainingFailed
 from recommendations.engine.selection import Choice, choose
+from recommendations.engine.trials import Trial
 from recommendations.tests.engine.worlds import interactions, listeners_with_taste
 
 # SVD is left out of searches that are not about it: it takes seconds.
@@ -345,3 +346,24 @@ def test_odd_data_get_a_model_and_never_an_error(
     choice = choose(world, algorithm=algorithm, budget_seconds=ENOUGH)
 
     algorithms.fit(choice.recipe, world)
+
+
+def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(world: Interactions) -> None:
+    def kept(algorithm: str, **parameters: int) -> tuple[Trial, Model]:
+        model = algorithms.fit(Recipe("popularity", {}), world)
+        return Trial(Recipe(algorithm, dict(parameters))), model
+
+    best_first = [
+        kept("ials", factors=8),
+        kept("local_ridge"),
+        kept("ials", factors=16),
+        kept("ials", factors=4),
+    ]
+
+    left = [trial.recipe for trial, _ in selection._not_past_the_best(best_first)]
+
+    assert left == [
+        Recipe("ials", {"factors": 8}),
+        Recipe("local_ridge", {}),
+        Recipe("ials", {"factors": 4}),
+    ]
