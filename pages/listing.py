@@ -4,7 +4,8 @@ from typing import Any
 
 from pages.present_listener import Visitor
 from recommendations.models import Interaction, Listener, Song
-from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.serving.song_info import songs_by_id
 from recommendations.song_index import genres_of
 

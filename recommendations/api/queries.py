@@ -7,11 +7,12 @@ from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 
 from recommendations.identifiers import LONGEST_ID, RULE, is_identifier
-from recommendations.serving.answers import Wanted
+from recommendations.serving.ordering import Wanted
 
 MOST_RESULTS = 100
 MOST_IDS = 1_000
 LONGEST_NAME = 500
+LONGEST_NUMBER = 32
 
 T = TypeVar("T")
 
@@ -33,6 +34,25 @@ def whole_number(low: int, high: int) -> Parse:
         if not low <= int(text) <= high:
             raise Wrong(f"must be a whole number from {low} to {high}")
         return int(text)
+
+    return parse
+
+
+def number(low: float, high: float) -> Parse:
+    """A parser of one number from low to high, both included."""
+
+    def parse(values: Sequence[str]) -> float:
+        text = one(values)
+        try:
+            # What float() takes beyond a number as one writes it: other scripts, 1_0, long texts.
+            plain = text.isascii() and "_" not in text and len(text) <= LONGEST_NUMBER
+            value = float(text) if plain else None
+        except ValueError:
+            value = None
+        # Neither end is passed by what is not a number (nan).
+        if value is None or not low <= value <= high:
+            raise Wrong(f"must be a number from {low:g} to {high:g}")
+        return value
 
     return parse
 
@@ -84,6 +104,7 @@ RECOMMENDATIONS: dict[str, Parse] = {
     "artist": name,
     "exclude": ids,
     "max_per_artist": whole_number(1, MOST_RESULTS),
+    "novelty": number(-1.0, 1.0),
 }
 
 
@@ -135,6 +156,7 @@ def _posted(key: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise Wrong("must be text")
         return name([value])
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Wrong("must be a whole number")
+    kinds, wanted = ((int, float), "number") if key == "novelty" else (int, "whole number")
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise Wrong(f"must be a {wanted}")
     return RECOMMENDATIONS[key]([str(value)])

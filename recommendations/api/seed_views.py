@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 from access.permissions import SeedRoute
 from recommendations.api.queries import parse
 from recommendations.api.serializers import SeedRecommendationSerializer
-from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 
 
 class SeedRecommendView(APIView):

@@ -31,7 +31,7 @@ class ReasonSerializer(serializers.Serializer[object]):
 class RecommendationSerializer(serializers.Serializer[object]):
     rank = serializers.IntegerField()
     song = SongSerializer()
-    score = serializers.FloatField()
+    score = serializers.FloatField(help_text="the model's, whatever novelty ranked the songs by")
     reasons = ReasonSerializer(many=True)
 
 
@@ -39,6 +39,7 @@ class RecommendationsSerializer(serializers.Serializer[object]):
     user_id = serializers.CharField(allow_null=True)
     strategy = serializers.ChoiceField(["personalised", "popular"])
     model = ModelSerializer()
+    novelty = serializers.FloatField(help_text="what the list was asked for, 0 unless given")
     generated_at = serializers.DateTimeField()
     results = RecommendationSerializer(many=True)
 
@@ -51,6 +52,7 @@ class PostedProfileSerializer(serializers.Serializer[object]):
     artist = serializers.CharField(required=False)
     exclude = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
     max_per_artist = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    novelty = serializers.FloatField(min_value=-1, max_value=1, required=False)
 
 
 class OpinionSerializer(serializers.Serializer[object]):
@@ -136,6 +138,12 @@ LIST_PARAMETERS = [
     ),
     OpenApiParameter(
         "max_per_artist", OpenApiTypes.INT, description="at most so many by one artist"
+    ),
+    OpenApiParameter(
+        "novelty",
+        OpenApiTypes.NUMBER,
+        description="-1 (familiar: popular songs first) to 1 (adventurous: rare songs first) among "
+        "the songs that suit; 0 unless given, the model's order. Scores and reasons stay.",
     ),
 ]
 PAGE_PARAMETERS = [

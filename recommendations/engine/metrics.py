@@ -1,6 +1,7 @@
 """What a ranking is worth to one user: from the places that the relevant songs took in it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ def area_under_curve(liked: FloatArray, disliked: FloatArray) -> float:
     return float(higher + 0.5 * equal)
 
 
-def percentiles(counts: npt.NDArray[np.int64]) -> FloatArray:
+def percentiles(counts: npt.NDArray[np.number[Any]]) -> FloatArray:
     """How popular each song is, 0 (least) to 100 (most), equals sharing their mean: (n_songs,)."""
     values, places = np.unique(counts, return_inverse=True)
     share = np.bincount(places, minlength=len(values))

@@ -1,19 +1,18 @@
 """Answers for listeners: fold the present profile into the live model, rank, explain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from recommendations.engine.interactions import BoolArray, IntArray, Profile
-from recommendations.engine.model import NoKnownSongs
-from recommendations.engine.ranking import Ranking, Scored
+from recommendations.engine.interactions import Profile
 from recommendations.engine.reasons import Reason, explain_all
 from recommendations.model_store import StoredModel
 from recommendations.serving import popular_songs
 from recommendations.serving.live_model import live_model
+from recommendations.serving.ordering import Page, Wanted, order_for
 from recommendations.serving.song_info import RememberedSongs, SongInfo
 from recommendations.serving.state import ServingState, state_of, state_of_nobody
 from recommendations.serving.turns import ARITHMETIC
@@ -23,17 +22,6 @@ REASONS_A_SONG = 3
 remembered = RememberedSongs()
 
 Answer = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a caller asks of a list: how many songs, of whom, and which not."""
-
-    limit: int = 10
-    genre: str | None = None
-    artist: str | None = None
-    exclude: tuple[str, ...] = ()
-    max_per_artist: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +55,7 @@ def _recommend(state: ServingState, wanted: Wanted) -> Answer:
         return _without_model((*state.liked, *state.disliked), wanted)
     with ARITHMETIC:
         profile = Profile(stored.songs.rows(state.liked), stored.songs.rows(state.disliked))
-        ranking, strategy = _ranking(stored, profile)
-        pages = _pages(stored, ranking, profile, wanted)
+        strategy, pages = order_for(stored, profile, wanted)
     results: list[dict[str, Any]] = []
     while len(results) < wanted.limit:
         with ARITHMETIC:
@@ -78,78 +65,11 @@ def _recommend(state: ServingState, wanted: Wanted) -> Answer:
             explained = _explained(stored, profile, page, strategy)
         info = remembered.by_id(_song_ids(stored, explained), state.catalogue_mark)
         results += _shown(stored, explained, info, len(results))
-    return _answer(strategy, stored.version, stored.recipe.algorithm, results[: wanted.limit])
+    model = {"version": stored.version, "algorithm": stored.recipe.algorithm}
+    return _answer(strategy, model, wanted, results)
 
 
-def _ranking(stored: StoredModel, profile: Profile) -> tuple[Ranking, str]:
-    """The order of the songs for this profile, and the strategy that gave it."""
-    if stored.recipe.algorithm != "popularity":
-        try:
-            return stored.model.ranking(profile), "personalised"
-        except NoKnownSongs:
-            pass
-    counts = stored.songs.like_counts
-    listeners = max(1, int(stored.manifest["n_listeners"]))
-    return Scored((counts / listeners).astype(np.float32)), "popular"
-
-
-def _pages(
-    stored: StoredModel, ranking: Ranking, profile: Profile, wanted: Wanted
-) -> Iterator[list[tuple[int, float]]]:
-    """The ranking in pages of rows and scores; one page is enough but for songs since deleted."""
-    excluded = profile.judged
-    if wanted.exclude:
-        excluded = np.concatenate([excluded, stored.songs.rows(wanted.exclude)])
-    allowed = _allowed(stored, wanted)
-    candidates = stored.model.n_songs if allowed is None else int(np.count_nonzero(allowed))
-    given, depth = 0, wanted.limit if wanted.max_per_artist is None else 8 * wanted.limit
-    while given < candidates:
-        rows, values = ranking.best(depth, excluded=excluded, allowed=allowed)
-        ranked = list(zip(rows.tolist(), values.tolist(), strict=True))
-        if wanted.max_per_artist is not None:
-            ranked = _at_most_per_artist(ranked, stored.songs.artist_of, wanted.max_per_artist)
-        yield ranked[given:]
-        given = len(ranked)
-        if len(rows) < depth:
-            return
-        depth *= 4
-
-
-def _allowed(stored: StoredModel, wanted: Wanted) -> BoolArray | None:
-    """The mask of the songs that the filters leave, None without a filter."""
-    if wanted.genre is None and wanted.artist is None:
-        return None
-    allowed = np.ones(len(stored.songs), np.bool_)
-    if wanted.genre is not None:
-        allowed &= _mask(stored, stored.songs.rows_of_genre(wanted.genre))
-    if wanted.artist is not None:
-        allowed &= _mask(stored, stored.songs.rows_of_artist(wanted.artist))
-    return allowed
-
-
-def _mask(stored: StoredModel, rows: IntArray) -> BoolArray:
-    mask = np.zeros(len(stored.songs), np.bool_)
-    mask[rows] = True
-    return mask
-
-
-def _at_most_per_artist(
-    ranked: list[tuple[int, float]], artist_of: IntArray, most: int
-) -> list[tuple[int, float]]:
-    """The ranking without the songs of an artist past the first ``most``; of no artist all stay."""
-    seen: dict[int, int] = {}
-    kept = []
-    for row, score in ranked:
-        artist = int(artist_of[row])
-        seen[artist] = seen.get(artist, 0) + 1
-        if artist < 0 or seen[artist] <= most:
-            kept.append((row, score))
-    return kept
-
-
-def _explained(
-    stored: StoredModel, profile: Profile, page: list[tuple[int, float]], strategy: str
-) -> list[Ranked]:
+def _explained(stored: StoredModel, profile: Profile, page: Page, strategy: str) -> list[Ranked]:
     if strategy != "personalised" or not page:
         return [Ranked(row, score, ()) for row, score in page]
     rows = np.array([row for row, _ in page], np.int32)
@@ -196,6 +116,8 @@ def _reason(song_id: str, reason: Reason, info: dict[str, SongInfo]) -> dict[str
 def _without_model(judged: Sequence[str], wanted: Wanted) -> Answer:
     """Before the first training: what is liked most in the profiles themselves."""
     songs = popular_songs.without_model(wanted.genre, wanted.artist, {*judged, *wanted.exclude})
+    if wanted.novelty:
+        songs = popular_songs.turned_by(wanted.novelty, songs)
     results: list[dict[str, Any]] = []
     per_artist: dict[str, int] = {}
     for song, score in songs:
@@ -204,15 +126,16 @@ def _without_model(judged: Sequence[str], wanted: Wanted) -> Answer:
             results.append({"rank": len(results) + 1, "song": song, "score": score, "reasons": []})
         if len(results) == wanted.limit:
             break
-    return _answer("popular", None, "popularity", results)
+    return _answer("popular", {"version": None, "algorithm": "popularity"}, wanted, results)
 
 
 def _answer(
-    strategy: str, version: str | None, algorithm: str, results: list[dict[str, Any]]
+    strategy: str, model: Mapping[str, str | None], wanted: Wanted, results: list[dict[str, Any]]
 ) -> Answer:
     return {
         "strategy": strategy,
-        "model": {"version": version, "algorithm": algorithm},
+        "model": model,
+        "novelty": wanted.novelty,
         "generated_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "results": results,
+        "results": results[: wanted.limit],
     }

@@ -4,11 +4,14 @@ import hashlib
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from itertools import islice
 
+import numpy as np
 from django.core.cache import cache
 from django.db.models import Count, Q
 from redis.exceptions import RedisError
 
+from recommendations.engine.novelty import CANDIDATES, turned
 from recommendations.models import Listener
 from recommendations.serving.song_info import SongInfo, songs_by_id
 from recommendations.song_filters import matching
@@ -38,6 +41,16 @@ def without_model(
         page = counted[start : start + SONGS_A_READ]
         info = songs_by_id(song_id for song_id, _ in page)
         yield from ((info[song_id], share) for song_id, share in page if song_id in info)
+
+
+def turned_by(
+    novelty: float, songs: Iterator[tuple[SongInfo, float]]
+) -> Iterator[tuple[SongInfo, float]]:
+    """The songs as a novelty asks for them; below 0 they stay: the most popular come first."""
+    first = list(islice(songs, CANDIDATES))
+    shares = np.array([share for _, share in first], np.float32)
+    yield from (first[place] for place in turned(shares, shares, novelty))
+    yield from songs
 
 
 def _counted(genre: str | None, artist: str | None, most: int) -> Counted:

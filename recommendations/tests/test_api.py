@@ -8,10 +8,13 @@ from django.test import Client
 
 from access import listener_tokens, service_keys
 from recommendations.models import ModelVersion, Song
-from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
+
+NO_NOVELTY = ["", "x", "1.01", "-1.01", "nan", "inf", "-inf", "0_1", "٠", f"0.{'0' * 40}1", "0,5"]
 
 
 def bearer(credential: str) -> dict[str, str]:
@@ -62,6 +65,7 @@ def test_an_unknown_user_gets_popular_songs_and_has_no_profile(live: str, servic
         ("limit=1000000000", "limit"),
         ("limit=1&limit=2", "limit"),
         ("max_per_artist=0", "max_per_artist"),
+        ("novelty=0&novelty=1", "novelty"),
         ("limt=3", "limt"),
         ("genre=a%00b", "genre"),
         (f"exclude={'x' * 65}", "exclude"),
@@ -129,10 +133,35 @@ def test_posted_likes_get_a_personal_list_and_numbers_count_as_ids(
         {"limit": "3"},
         {"limit": True},
         {"genre": 3},
+        {"novelty": "0.5"},
+        {"novelty": True},
+        {"novelty": None},
+        {"novelty": 1.01},
+        {"novelty": -2},
+        {"novelty": 10**19},
     ],
 )
 def test_a_wrong_body_is_refused_with_its_field(live: str, service: Client, body: Any) -> None:
     assert post(service, body, status=400)["errors"]
+
+
+@pytest.mark.parametrize("wrong", NO_NOVELTY)
+def test_a_novelty_that_is_none_is_told_its_range(live: str, service: Client, wrong: str) -> None:
+    answer = get(service, f"/api/v1/users/rocker0/recommendations?novelty={wrong}", status=400)
+
+    detail = "must be a number from -1 to 1"
+    assert answer["errors"] == [{"field": "novelty", "code": "invalid", "detail": detail}]
+
+
+@pytest.mark.parametrize(("text", "novelty"), [("-1", -1), ("0", 0), (".5", 0.5), ("1", 1)])
+def test_every_list_takes_a_novelty_and_names_it(
+    live: str, service: Client, text: str, novelty: float
+) -> None:
+    posted = post(service, {"likes": ["r2"], "novelty": novelty})
+
+    assert posted["novelty"] == novelty
+    for address in ("users/rocker0/recommendations", "songs/popular"):
+        assert get(service, f"/api/v1/{address}?novelty={text}")["novelty"] == novelty
 
 
 def test_the_profile_comes_newest_first_in_pages(live: str, service: Client) -> None:

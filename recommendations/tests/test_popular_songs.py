@@ -9,7 +9,8 @@ from django.test import override_settings
 
 from recommendations.models import Song
 from recommendations.serving import popular_songs
-from recommendations.serving.answers import Wanted, popular, recommend_for
+from recommendations.serving.answers import popular, recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.serving.similar import similar_songs
 from recommendations.serving.song_info import songs_by_id
 from recommendations.tests import casts

@@ -16,7 +16,8 @@ from recommendations import model_store
 from recommendations.engine import selection
 from recommendations.leases import Hold, lease
 from recommendations.models import Lease, ModelVersion, Song, TrainingRun
-from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
 from recommendations.training import retraining
 from recommendations.training.retraining import retrain
@@ -238,3 +239,12 @@ def test_recommend_prints_what_the_api_answers(live: str) -> None:
 
     assert answer["results"] == recommend_for("rocker0", Wanted())["results"]
     assert "Rock r1 by Band True" in words.getvalue()
+
+
+def test_recommend_takes_the_novelty_that_the_api_takes(live: str) -> None:
+    out = StringIO()
+    call_command("recommend", "rocker0", "--novelty", "-.5", "--json", stdout=out)
+
+    assert json.loads(out.getvalue())["novelty"] == -0.5
+    with pytest.raises(CommandError, match=r"'2' must be a number from -1 to 1"):
+        call_command("recommend", "rocker0", "--novelty", "2")

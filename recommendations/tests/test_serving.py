@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from recommendations.engine.model import Recipe
 from recommendations.models import CatalogueMark, Song
 from recommendations.serving import song_info
-from recommendations.serving.answers import Answer, Wanted, popular, recommend_for, recommend_from
+from recommendations.serving.answers import Answer, popular, recommend_for, recommend_from
+from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
@@ -54,11 +55,13 @@ def test_shares_of_the_reasons_add_up_to_at_most_one(live: str) -> None:
         assert sum(reason["share"] for reason in result["reasons"]) <= 1 + 1e-9
 
 
-def test_taking_a_named_like_away_lowers_the_score_by_its_drop(live: str) -> None:
-    [best] = recommend_for("rocker0", Wanted(limit=1))["results"]
+@pytest.mark.parametrize("novelty", [-1.0, 0.0, 0.5])
+def test_taking_a_named_like_away_lowers_the_score_by_its_drop(live: str, novelty: float) -> None:
+    [best] = recommend_for("rocker0", Wanted(limit=1, novelty=novelty))["results"]
     reason = best["reasons"][0]
     others = [s for s in ("r2", "r3", "r4") if s != reason["song_id"]]
-    without = recommend_from(others, [], Wanted(limit=100, exclude=(reason["song_id"],)))
+    wanted = Wanted(limit=100, exclude=(reason["song_id"],), novelty=novelty)
+    without = recommend_from(others, [], wanted)
     score = next(r["score"] for r in without["results"] if r["song"] == best["song"])
 
     assert best["score"] - score == pytest.approx(reason["drop"], abs=1e-5)
@@ -76,6 +79,43 @@ def test_no_artist_fills_the_list_where_that_is_not_wanted(live: str) -> None:
 
     assert len(found) == 2  # r1 of Band True, and one song of the trio
     assert found[0] == "r1"
+
+
+def test_novelty_moves_songs_and_leaves_their_scores_and_reasons(live: str) -> None:
+    plain = recommend_for("rocker0", Wanted())
+    turned = recommend_for("rocker0", Wanted(novelty=1.0))
+
+    def told(answer: Answer) -> dict[str, object]:
+        return {r["song"]["song_id"]: (r["score"], r["reasons"]) for r in answer["results"]}
+
+    assert (plain["novelty"], turned["novelty"]) == (0.0, 1.0)
+    assert told(turned) == told(plain)
+    assert ids(turned) != ids(plain)
+    assert [result["rank"] for result in turned["results"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_novelty_goes_with_filters_exclusion_and_the_most_of_an_artist(live: str) -> None:
+    turned = ids(recommend_for("rocker0", Wanted(genre="jazz", novelty=1.0)))
+    rest = Wanted(genre="jazz", novelty=1.0, exclude=tuple(turned[:2]))
+
+    assert set(turned) == {*casts.JAZZ, "new"}
+    assert ids(recommend_for("rocker0", rest)) == turned[2:]
+    one = recommend_for("rocker0", Wanted(genre="jazz", novelty=1.0, max_per_artist=1))
+    assert ids(one) == turned[:1]
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("trained", [True, False])
+def test_popular_songs_turn_from_well_known_to_unknown(trained: bool) -> None:
+    if trained:
+        casts.publish("v1")
+
+    # Well known stays well known; the song that no one likes comes up from the last place.
+    asked = [ids(popular(Wanted(novelty=n))) for n in (-1.0, 0.0, 1.0)]
+
+    assert asked[0] == asked[1]
+    assert asked[1].index("new") == 8
+    assert asked[2].index("new") < 8
 
 
 def test_a_song_that_left_the_catalogue_is_not_recommended_and_the_list_stays_full(
