@@ -14,10 +14,12 @@ Source: Rendle et al. 2021, "Revisiting the performance of iALS"; effects: docs/
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.linalg import lapack
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
 from recommendations.engine.model import Arrays, Model, NoKnownSongs
@@ -25,6 +27,7 @@ from recommendations.engine.ranking import top_k
 from recommendations.engine.stored import checked
 
 _Double = npt.NDArray[np.float64]
+_Real = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,12 @@ class IALS(Model):
         """The user's side of every score: float32 (d,). Raises NoKnownSongs."""
         if not self._knows(profile.liked):
             raise NoKnownSongs
-        z, inverse, targets = self._solved(profile)
-        found: FloatArray = (z.T @ (inverse @ targets)).astype(np.float32)
-        return found
+        z, weights, targets = self._judged(profile)
+        if len(z) <= z.shape[1]:
+            user = z.T @ _solved(_by_judgements(z, weights), targets)
+        else:
+            user = _solved(_by_factors(z, weights), z.T @ (weights * targets))
+        return user
 
     def scores(self, profile: Profile) -> FloatArray:
         """z_j·u of every song, float32 (n_songs,). Raises NoKnownSongs without a known like."""
@@ -89,17 +95,20 @@ class IALS(Model):
     def effects_on(self, profile: Profile, songs: IntArray) -> _Double:
         """ω_i g_ij (t_i − ŝ_i) / (1 − ω_i h_i) of each judgement i and each song j.
 
-        With A⁻¹ Z_Sᵀ Ω = Z_Sᵀ (Ω⁻¹ + K)⁻¹ for K = Z_S Z_Sᵀ: row i of (Ω⁻¹ + K)⁻¹ Z_S z_j is
-        ω_i g_ij, and the diagonal of (Ω⁻¹ + K)⁻¹ K is ω_i h_i. Returns (m, len(songs)).
+        With A = I + Z_Sᵀ Ω Z_S and P = A⁻¹ Z_Sᵀ Ω = Z_Sᵀ (Ω⁻¹ + Z_S Z_Sᵀ)⁻¹: z_j·P_i is ω_i g_ij
+        and z_i·P_i is ω_i h_i. Returns (m, len(songs)).
         """
         effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
-        z, inverse, targets = self._solved(profile)
+        z, weights, targets = (each.astype(np.float64) for each in self._judged(profile))
         if not len(z):
             return effects
-        scores = z @ (z.T @ (inverse @ targets))
-        leverage = np.einsum("ij,ij->i", inverse, z @ z.T)
-        pulls = inverse @ (z @ self.factors[songs].T.astype(np.float64))
-        effects[: len(z)] = pulls * ((targets - scores) / (1.0 - leverage))[:, None]
+        if len(z) <= z.shape[1]:
+            pulls = z.T @ np.linalg.inv(_by_judgements(z, weights))
+        else:
+            pulls = np.asarray(np.linalg.solve(_by_factors(z, weights), z.T * weights), np.float64)
+        missed = targets - z @ (pulls @ targets)
+        missed /= 1.0 - np.einsum("if,fi->i", z, pulls)
+        effects[: len(z)] = (self.factors[songs].astype(np.float64) @ pulls).T * missed[:, None]
         return effects
 
     def empty_scores(self) -> FloatArray:
@@ -126,19 +135,40 @@ class IALS(Model):
     def _knows(self, liked: IntArray) -> bool:
         return bool(self.factors[liked].any())
 
-    def _solved(self, profile: Profile) -> tuple[_Double, _Double, _Double]:
-        """Z_S (m, d), (Ω⁻¹ + Z_S Z_Sᵀ)⁻¹ (m, m) and t (m,), likes first.
+    def _judged(self, profile: Profile) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """z (m, d), ω (m,) and t (m,) of the judged songs, likes first.
 
         m leaves the dislikes out where they have no weight.
         """
         gamma = float(self.dislike[0])
         judged = profile.judged if gamma > 0 else profile.liked
-        z = self.factors[judged].astype(np.float64)
-        targets = np.zeros(len(judged))
+        targets = np.zeros(len(judged), np.float32)
         targets[: len(profile.liked)] = 1.0
-        system = z @ z.T
-        system[np.diag_indices_from(system)] += np.where(targets > 0, 1.0, 1.0 / (gamma or 1.0))
-        return z, np.linalg.inv(system).astype(np.float64, copy=False), targets
+        weights = np.where(targets > 0, np.float32(1), np.float32(gamma))
+        return self.factors[judged], weights, targets
+
+
+def _by_judgements(z: _Real, weights: _Real) -> _Real:
+    """Ω⁻¹ + Z Zᵀ, (m, m): for a profile of fewer judgements than there are factors."""
+    system = z @ z.T
+    system[np.diag_indices_from(system)] += 1.0 / weights
+    return system
+
+
+def _by_factors(z: _Real, weights: _Real) -> _Real:
+    """I + Zᵀ Ω Z, (d, d): for one of more."""
+    system = (z.T * weights) @ z
+    system[np.diag_indices_from(system)] += 1.0
+    return system
+
+
+def _solved(system: _Real, right: _Real) -> FloatArray:
+    """A positive definite system, by Cholesky; well-conditioned enough for 32 bits.
+
+    Straight from LAPACK: its wrappers take longer than most of these systems.
+    """
+    _, found, _ = lapack.sposv(system, right, overwrite_a=True)
+    return np.asarray(found, np.float32)
 
 
 def _row(matrix: sparse.csr_array, at: int) -> IntArray:

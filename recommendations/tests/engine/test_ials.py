@@ -34,13 +34,13 @@ def two_songs(dislike: float = 0.0) -> IALS:
 
 def test_one_like_folded_in_by_hand() -> None:
     # (I + z zᵀ) u = z with z = (1, 0): u = (1/2, 0).
-    assert two_songs().scores(profile([0])).tolist() == [0.5, 0.5, 0.0]
+    assert two_songs().scores(profile([0])).tolist() == pytest.approx([0.5, 0.5, 0.0])
 
 
 def test_a_dislike_with_a_weight_pulls_its_neighbours_down_and_one_without_says_nothing() -> None:
     # (I + z zᵀ + γ w wᵀ) u = z for z = (1, 0), w = (1, 1), γ = 1: [[3, 1], [1, 2]] u = (1, 0).
     assert two_songs(1.0).scores(profile([0], [1])).tolist() == pytest.approx([0.4, 0.2, 0.0])
-    assert two_songs(0.0).scores(profile([0], [1])).tolist() == [0.5, 0.5, 0.0]
+    assert two_songs(0.0).scores(profile([0], [1])).tolist() == pytest.approx([0.5, 0.5, 0.0])
 
 
 def test_a_profile_of_songs_without_factors_or_of_dislikes_alone_is_not_known() -> None:
@@ -180,3 +180,21 @@ def test_progress_goes_up_to_the_end(world: Interactions) -> None:
 def test_a_weight_of_dislikes_that_is_no_number_is_refused() -> None:
     with pytest.raises(BrokenModel, match="dislike"):
         ials.load({"factors": np.zeros((2, 2), np.float32), "dislike": np.array([np.nan])})
+
+
+@pytest.mark.parametrize("judgements", [3, 12])
+def test_effects_are_those_of_folding_in_again_for_short_and_for_long_profiles(
+    judgements: int,
+) -> None:
+    # With 6 factors, 3 judgements are solved by judgements and 12 by factors.
+    rng = np.random.default_rng(2)
+    model = IALS(rng.standard_normal((20, 6)).astype(np.float32), np.array([0.4]))
+    rows = rng.permutation(20)[:judgements]
+    mine = profile(rows[1:], rows[:1])
+
+    effects = model.effects_on(mine, np.arange(20, dtype=np.int32))
+
+    for at, song in enumerate(mine.judged):
+        left = profile(mine.liked[mine.liked != song], mine.disliked[mine.disliked != song])
+        fallen = model.scores(mine) - model.scores(left)
+        assert effects[at].tolist() == pytest.approx(fallen.tolist(), abs=1e-5)
