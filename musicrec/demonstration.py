@@ -19,7 +19,7 @@ from access import listener_tokens, login_links
 from musicrec.supervision import Supervisor
 from musicrec.web_flags import WEB_FLAGS
 from recommendations.models import Interaction, Listener, Song
-from recommendations.training import retraining
+from recommendations.training import versions
 
 FIXTURES = Path(settings.BASE_DIR) / "fixtures"
 MANAGE = (sys.executable, str(Path(settings.BASE_DIR) / "manage.py"))
@@ -82,7 +82,7 @@ def train_first_model(
 
     Raises ChildEnded when the training, or another child meanwhile, fails.
     """
-    if retraining.live_version() is not None:
+    if versions.live_version() is not None:
         return
     say("training the first model")
     trainer = supervisor.start("training", [*MANAGE, "retrain"], os.environ, lasting=False)
@@ -178,7 +178,7 @@ def _what_there_is(seconds: float) -> list[str]:
 
 
 def _live_model() -> str:
-    live = retraining.live_version()
+    live = versions.live_version()
     if live is None:
         return "There is no model yet: everyone gets popular songs until `manage.py retrain`."
     metrics = live.training_run.metrics

@@ -22,7 +22,7 @@ from recommendations.api.serializers import (
 )
 from recommendations.model_store import BrokenArtifact
 from recommendations.models import ModelVersion
-from recommendations.training import retraining
+from recommendations.training import versions
 
 
 class QueueUnreachable(APIException):
@@ -87,7 +87,7 @@ class ActivateView(APIView):
     def post(self, request: Request, version: str) -> Response:
         """Live from the next request on, after its files have been checked."""
         try:
-            retraining.activate(version)
+            versions.activate(version)
         except ModelVersion.DoesNotExist as error:
             raise NotFound(f"no version {version!r}") from error
         except BrokenArtifact as error:

@@ -19,7 +19,7 @@ from recommendations.models import Lease, ModelVersion, Song, TrainingRun
 from recommendations.serving.answers import recommend_for
 from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
-from recommendations.training import retraining
+from recommendations.training import retraining, versions
 from recommendations.training.retraining import retrain
 
 pytestmark = pytest.mark.django_db
@@ -106,12 +106,12 @@ def test_old_versions_are_cleared_away_but_never_the_live_one(
 ) -> None:
     first = retrain().version
     refuse_all(monkeypatch)
-    for _ in range(retraining.KEPT_VERSIONS + 1):
+    for _ in range(versions.KEPT_VERSIONS + 1):
         assert retrain().status == "refused"
 
     kept = set(ModelVersion.objects.values_list("version", flat=True))
     assert first in kept
-    assert len(kept) == retraining.KEPT_VERSIONS + 1
+    assert len(kept) == versions.KEPT_VERSIONS + 1
     for version in kept:
         model_store.load(version)
 
@@ -136,7 +136,7 @@ def test_a_version_that_was_cleared_away_meanwhile_leaves_the_live_one_live(
 
     monkeypatch.setattr(model_store, "load", cleared)
     with pytest.raises(ModelVersion.DoesNotExist):
-        retraining.activate("v2")
+        versions.activate("v2")
     assert ModelVersion.objects.get(is_live=True).version == live
 
 

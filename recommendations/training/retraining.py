@@ -16,11 +16,11 @@ from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
 from recommendations.training import snapshot
+from recommendations.training.versions import live_version, make_live, prune
 
 logger = logging.getLogger(__name__)
 
 LEASE = "retrain"
-KEPT_VERSIONS = 5
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,6 @@ def data_changed() -> bool:
     if last is None or last.metrics.get("asked_for") != settings.MODEL_ALGORITHM:
         return True
     return bool(last.watermark != snapshot.current_watermark())
-
-
-def activate(version: str) -> None:
-    """Make a version live, after reading it whole.
-
-    Raises BrokenArtifact, or ModelVersion.DoesNotExist.
-    """
-    ModelVersion.objects.get(version=version)
-    model_store.load(version)
-    with transaction.atomic():
-        _make_live(version)
-
-
-def live_version() -> ModelVersion | None:
-    """The version that serves, None before the first training."""
-    return ModelVersion.objects.filter(is_live=True).select_related("training_run").first()
 
 
 def _record(algorithm: str, hold: Hold, progress: Progress) -> Outcome:
@@ -158,8 +142,8 @@ def _enter(run: TrainingRun, version: str, reason: str, *, promote: bool) -> Out
             created_at=timezone.now(),
         )
         if promote:
-            _make_live(version)
-    _prune()
+            make_live(version)
+    prune()
     return Outcome(
         status=str(status),
         reason=reason,
@@ -195,28 +179,6 @@ def _finish(run: TrainingRun, status: TrainingRun.Status, reason: str) -> None:
     run.duration_seconds = (run.finished_at - run.started_at) / timedelta(seconds=1)
     run.status, run.reason = status, reason
     run.save()
-
-
-def _make_live(version: str) -> None:
-    """Switch the one live mark, inside the caller's transaction.
-
-    Raises ModelVersion.DoesNotExist where the version was cleared away meanwhile; the caller's
-    transaction then leaves the mark where it was.
-    """
-    # Locked in one order, so that of two switches at once the second waits for the first.
-    list(ModelVersion.objects.select_for_update().order_by("pk"))
-    ModelVersion.objects.filter(is_live=True).exclude(version=version).update(is_live=False)
-    found = ModelVersion.objects.filter(version=version)
-    if not found.update(is_live=True, activated_at=timezone.now()):
-        raise ModelVersion.DoesNotExist(version)
-
-
-def _prune() -> None:
-    """Keep the live version and the newest few; the training runs of the others stay."""
-    kept = ModelVersion.objects.order_by("-pk").values_list("pk", flat=True)[:KEPT_VERSIONS]
-    for old in ModelVersion.objects.filter(is_live=False).exclude(pk__in=list(kept)):
-        old.delete()
-        model_store.remove(old.version)
 
 
 def _silent(what: str, done: float) -> None:

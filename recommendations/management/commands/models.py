@@ -7,32 +7,49 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.model_store import BrokenArtifact
 from recommendations.models import ModelVersion
-from recommendations.training import retraining
+from recommendations.training import versions
 
 
 class Command(BaseCommand):
     help = (
         "List the published models, newest first, or make one live. "
-        "Example: manage.py models --activate 20261101T120000-7"
+        "Examples: manage.py models --activate 20261101T120000-7, manage.py models --rollback"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--activate", metavar="VERSION", help="make this version live")
+        switch = parser.add_mutually_exclusive_group()
+        switch.add_argument("--activate", metavar="VERSION", help="make this version live")
+        switch.add_argument(
+            "--rollback",
+            action="store_true",
+            help="make the version live that was live before the present one",
+        )
         parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
-    def handle(self, *, activate: str | None, **options: Any) -> str:
+    def handle(self, *, activate: str | None, rollback: bool, **options: Any) -> str:
         if activate is not None:
             make_live(activate)
+        elif rollback:
+            self._roll_back()
         rows = [described(row) for row in newest_first()]
         if options["json"]:
             return json.dumps(rows)
         return "\n".join(in_words(row) for row in rows) or "no model yet: manage.py retrain"
 
+    def _roll_back(self) -> None:
+        """Go back by one version, and name those that were passed over."""
+        try:
+            done = versions.roll_back()
+        except versions.NothingBefore as error:
+            raise CommandError(f"{error}: the present one serves on") from error
+        for version in done.unreadable:
+            self.stderr.write(f"{version} cannot be read and was passed over")
+
 
 def make_live(version: str) -> None:
     """Activate a version, or end with one line that says why not."""
     try:
-        retraining.activate(version)
+        versions.activate(version)
     except ModelVersion.DoesNotExist as error:
         raise CommandError(f"no version {version}; `manage.py models` lists them") from error
     except BrokenArtifact as error:
