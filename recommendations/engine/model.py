@@ -37,6 +37,16 @@ class Recipe:
     parameters: Parameters
     seed: int = 0
 
+    def in_words(self) -> str:
+        """The algorithm with its parameters; of a blend, its parts with their weights."""
+        said = [
+            f"{name} {value:g}" for name, value in self.parameters.items() if name != "parts"
+        ] + [
+            f"{weight:.3g} {Recipe(algorithm, given).in_words()}"
+            for algorithm, given, weight in self.parameters.get("parts", [])
+        ]
+        return f"{self.algorithm} ({', '.join(said)})" if said else self.algorithm
+
 
 class Model(Protocol):
     """A trained model over song rows 0 … n_songs-1. It holds nothing of any user."""

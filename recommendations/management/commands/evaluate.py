@@ -13,7 +13,7 @@ from tqdm import tqdm
 from recommendations.engine.algorithms import ALGORITHMS, UnknownAlgorithm, must_exist
 from recommendations.engine.cutting import HeldOut, split
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import TrainingFailed
+from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.loading.csv_rows import UnreadableFile
 from recommendations.loading.judgement_files import (
     World,
@@ -124,9 +124,8 @@ class Command(BaseCommand):
 
 def in_words(report: Report) -> str:
     """The report as a table for a person."""
-    parameters = ", ".join(f"{name} {value:g}" for name, value in report.parameters.items())
     lines = [
-        f"{report.algorithm}{f' ({parameters})' if parameters else ''}",
+        Recipe(report.algorithm, report.parameters).in_words(),
         report.reason,
         f"{report.users:,} users, at most {report.peak_rss_mb:,.0f} MB of memory",
         f"tuned in {report.tune_seconds:.1f} s, then fitted in {report.fit_seconds:.1f} s",

@@ -169,6 +169,15 @@ def test_a_blend_is_trained_from_its_recipe_alone(world: Interactions) -> None:
     assert made.scores(mine).tolist() == by_hand.scores(mine).tolist()
 
 
+def test_a_recipe_is_told_in_words_with_its_parts() -> None:
+    recipe = blend_recipe([(RIDGE, 1.0), (IALS, 0.51234)], seed=7)
+
+    told = recipe.in_words()
+
+    assert told == "blend (1 local_ridge (ridge 2), 0.512 ials (factors 8, epochs 3))"
+    assert Recipe("popularity", {}).in_words() == "popularity"
+
+
 def test_recipes_that_make_no_blend_are_refused(world: Interactions) -> None:
     for parts in ([], [["ials", {"factors": 4}, 1.0]], [["popularity", {}, 1.0]], ["ials"]):
         with pytest.raises(TrainingFailed):
