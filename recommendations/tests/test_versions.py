@@ -7,7 +7,8 @@ from django.core.management import CommandError, call_command
 
 from recommendations import model_store
 from recommendations.models import ModelVersion
-from recommendations.serving.answers import Wanted, recommend_for
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
 from recommendations.training import versions
 
