@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,25 @@ from recommendations.engine.bootstrap import Interval, coverage_interval, mean_i
 from recommendations.engine.cutting import HeldOut
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Interactions
 from recommendations.engine.metrics import area_under_curve, percentiles, ranking_metrics
-from recommendations.engine.model import Model, Progress
+from recommendations.engine.model import Progress
 from recommendations.engine.ranking import best_rows, ranks_of
 
 LIST_LENGTH = 20
 _BLOCK_CELLS = 4_000_000
+
+
+class Judged(Protocol):
+    """What evaluation asks of a model (see ``model.Model``), so that any recommender can be."""
+
+    def score_block(
+        self, likes: sparse.csr_array, dislikes: sparse.csr_array
+    ) -> tuple[FloatArray, BoolArray]:
+        """Score every song for many profiles at once."""
+
+    def candidate_block(
+        self, likes: sparse.csr_array, dislikes: sparse.csr_array
+    ) -> BoolArray | None:
+        """Which songs are ranked by their scores when served; None for all."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ class _Questions:
 
 
 def evaluate(
-    model: Model,
+    model: Judged,
     train: Interactions,
     held_out: HeldOut,
     *,
@@ -101,7 +116,7 @@ class _Examiner:
     """Asks a model about blocks of users; safe to call from several threads."""
 
     def __init__(
-        self, model: Model, train: Interactions, questions: _Questions, ks: Sequence[int]
+        self, model: Judged, train: Interactions, questions: _Questions, ks: Sequence[int]
     ) -> None:
         n_users = max(train.n_users, int(questions.users[-1]) + 1 if len(questions.users) else 0)
         self.model, self.questions, self.ks = model, questions, ks

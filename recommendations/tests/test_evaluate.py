@@ -17,7 +17,9 @@ from recommendations.loading import csv_rows, judgement_files
 from recommendations.loading.csv_rows import UnreadableFile
 from recommendations.loading.judgement_files import held_out_of, read_judgements, world_of
 from recommendations.loading.row_errors import RowError
+from recommendations.management.commands.evaluate import in_words
 from recommendations.tests.engine.worlds import listeners_with_taste
+from recommendations.training.evaluating import Report
 
 
 def written(file: Path, rows: list[str], header: str = "user_id,song_id,like") -> str:
@@ -60,6 +62,7 @@ def test_the_answer_has_the_keys_that_scripts_rely_on(files: tuple[str, str]) ->
     assert report["users"] > 20
     assert {"fit_seconds", "tune_seconds", "peak_rss_mb", "counts"} <= report.keys()
     assert {"recall@20", "truncated_recall@20", "ndcg@20", "recall@10"} <= report["metrics"].keys()
+    assert 0 < report["score_microseconds"]["p50"] <= report["score_microseconds"]["p99"]
     for name, value in report["metrics"].items():
         low, high = report["intervals"][name]
         assert low <= value <= high
@@ -250,3 +253,24 @@ def test_an_empty_file_is_refused_in_words(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableFile, match="empty"):
         read_judgements(str(file), rejected)
+
+
+def test_a_report_in_words_says_how_long_everything_took() -> None:
+    report = Report(
+        algorithm="local_ridge",
+        parameters={"ridge": 30.0},
+        users=7,
+        fit_seconds=1.25,
+        tune_seconds=9.5,
+        peak_rss_mb=300.0,
+        score_microseconds={"p50": 40.2, "p99": 1234.5},
+        metrics={"ndcg@10": 0.25},
+        intervals={"ndcg@10": (0.2, 0.3)},
+        counts={"test_likes_in_train": 2},
+        reason="it was best",
+    )
+
+    words = in_words(report)
+
+    assert "tuned in 9.5 s, then fitted in 1.2 s" in words
+    assert "100 best songs take 40 µs on one thread (p99 1,234 µs)" in words

@@ -129,6 +129,7 @@ def in_words(report: Report) -> str:
         report.reason,
         f"{report.users:,} users, at most {report.peak_rss_mb:,.0f} MB of memory",
         f"tuned in {report.tune_seconds:.1f} s, then fitted in {report.fit_seconds:.1f} s",
+        *_score_time(report.score_microseconds),
         "",
     ]
     for name, value in report.metrics.items():
@@ -136,6 +137,14 @@ def in_words(report: Report) -> str:
         lines.append(f"{name:30} {value:8.4f}   95 % {low:.4f} to {high:.4f}")
     lines += ["", *(f"{name.replace('_', ' ')}: {n:,}" for name, n in report.counts.items())]
     return "\n".join(lines)
+
+
+def _score_time(microseconds: dict[str, float]) -> list[str]:
+    """What one user costs, where anybody was asked."""
+    if not microseconds:
+        return []
+    p50, p99 = microseconds["p50"], microseconds["p99"]
+    return [f"one user's 100 best songs take {p50:,.0f} µs on one thread (p99 {p99:,.0f} µs)"]
 
 
 def _check_usage(
