@@ -12,3 +12,5 @@ lock:
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.txt
 	.venv/bin/uv pip compile pyproject.toml --group dev --universal --fork-strategy requires-python --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements-dev.txt
+	.venv/bin/uv pip compile --group benchmarks --constraints requirements.txt --universal --fork-strategy requires-python \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements-benchmarks.txt

@@ -5,7 +5,10 @@
 
 A folder holds interactions_train.csv and interactions_test.csv (a published split), or
 interactions.csv, whose rows are split 80/20 per user by seeds 1 to 5; figures are then means over
-the seeds. Each run is a process of its own (manage.py evaluate), so that peaks of memory are apart.
+the seeds. Each run is a process of its own, so that peaks of memory are apart: manage.py evaluate
+for ours, benchmarks/evaluate_peer.py for those of other libraries (benchmarks/peers.py), by the
+same evaluation. Peers whose library is missing are left out, and their rows say so:
+pip install -r requirements-benchmarks.txt
 """
 
 import argparse
@@ -20,9 +23,25 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks import peers
+
 ROOT = Path(__file__).resolve().parent.parent
-ALGORITHMS = "popularity,svd,local_ridge,auto"
+PEERS = "surprise_svd,implicit_bpr,implicit_als,implicit_bm25"
+OURS = "svd,item_knn,turbo_cf,local_ridge,ials,blend,auto"
+ALGORITHMS = f"popularity,{PEERS},{OURS}"
 SHOWN = ("ndcg@10", "ndcg@20", "recall@20", "auc")
+TITLES = (
+    "model",
+    "NDCG@10",
+    "NDCG@20",
+    "Recall@20",
+    "AUC",
+    "tune s",
+    "fit s",
+    "CPU s",
+    "peak MB",
+    "score µs p50; p99",
+)
 REJECTS = 3  # exit code of a run that left bad rows out
 
 
@@ -40,11 +59,7 @@ def main() -> None:
     protocols = _protocols(options.folder, options.seeds.split(","))
     rows = []
     for algorithm in options.algorithms.split(","):
-        runs = [
-            _run([*protocol, "--algorithm", algorithm], options.budget_seconds)
-            for protocol in protocols
-        ]
-        rows.append(_row(algorithm, runs))
+        rows.append(_measured(algorithm, protocols, options.budget_seconds))
         if not options.json:
             print(_markdown(rows[-1:], header=len(rows) == 1), flush=True)
     if options.json:
@@ -63,6 +78,28 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _measured(
+    algorithm: str, protocols: list[list[str]], budget_seconds: float | None
+) -> dict[str, Any]:
+    """The row of one algorithm; of a peer whose library is missing, why it is left out."""
+    if algorithm in peers.PEERS:
+        try:
+            peers.must_be_installed(algorithm)
+        except peers.MissingLibrary as error:
+            print(f"{algorithm} is left out: it {error}", file=sys.stderr)
+            return {"algorithm": algorithm, "left_out": str(error)}
+    command = _command(algorithm, budget_seconds)
+    return _row(algorithm, [_run([*command, *protocol]) for protocol in protocols])
+
+
+def _command(algorithm: str, budget_seconds: float | None) -> list[str]:
+    """What evaluates the algorithm, but for the data."""
+    if algorithm in peers.PEERS:
+        return ["-m", "benchmarks.evaluate_peer", "--algorithm", algorithm]
+    command = ["manage.py", "evaluate", "--json", "--algorithm", algorithm]
+    return [*command, "--budget-seconds", str(budget_seconds)] if budget_seconds else command
+
+
 def _protocols(folder: Path, seeds: Sequence[str]) -> list[list[str]]:
     """The arguments of ``evaluate`` for each run."""
     train, test = _file(folder, "interactions_train"), _file(folder, "interactions_test")
@@ -79,11 +116,9 @@ def _file(folder: Path, name: str) -> str | None:
     return str(found[0].resolve()) if found else None
 
 
-def _run(arguments: list[str], budget_seconds: float | None) -> Run:
+def _run(arguments: list[str]) -> Run:
     """One evaluation in a process of its own."""
-    command = [sys.executable, "manage.py", "evaluate", *arguments, "--json"]
-    if budget_seconds is not None:
-        command += ["--budget-seconds", str(budget_seconds)]
+    command = [sys.executable, *arguments]
     with TemporaryDirectory() as state:
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | {"STATE_DIR": state}, stdout=subprocess.PIPE
@@ -98,7 +133,7 @@ def _run(arguments: list[str], budget_seconds: float | None) -> Run:
 
 
 def _row(algorithm: str, runs: list[Run]) -> dict[str, Any]:
-    """Means over the runs; of intervals the means of their ends."""
+    """Means over the runs; of intervals the means of their ends; of memory the most."""
     reports = [run.report for run in runs]
     known = [name for name in SHOWN if all(name in report["metrics"] for report in reports)]
     chosen = sorted({report["algorithm"] for report in reports})
@@ -116,6 +151,10 @@ def _row(algorithm: str, runs: list[Run]) -> dict[str, Any]:
         "fit_seconds": fmean(report["fit_seconds"] for report in reports),
         "cpu_seconds": fmean(run.cpu_seconds for run in runs),
         "peak_rss_mb": max(report["peak_rss_mb"] for report in reports),
+        "score_microseconds": {
+            name: fmean(report["score_microseconds"].get(name, 0.0) for report in reports)
+            for name in ("p50", "p99")
+        },
     }
 
 
@@ -123,15 +162,26 @@ def _markdown(rows: list[dict[str, Any]], *, header: bool) -> str:
     """The rows of a table, with its head if it is the first part."""
     lines = []
     if header:
-        titles = ["model", *(name.upper() for name in SHOWN), "tune s", "fit s", "CPU s", "peak MB"]
-        lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    for row in rows:
-        name = row["algorithm"] + (f" ({row['chosen']})" if row["algorithm"] == "auto" else "")
-        figures = [_figure(row, metric) for metric in SHOWN]
-        costs = [f"{row[cost]:.1f}" for cost in ("tune_seconds", "fit_seconds", "cpu_seconds")]
-        cells = [name, *figures, *costs, f"{row['peak_rss_mb']:.0f}"]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines += ["| " + " | ".join(TITLES) + " |", "|" + "---|" * len(TITLES)]
+    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    """What stands in one row of the table."""
+    if "left_out" in row:
+        return [row["algorithm"], f"left out: {row['left_out']}", *[""] * (len(TITLES) - 2)]
+    name = row["algorithm"] + (f", chose {row['chosen']}" if row["algorithm"] == "auto" else "")
+    figures = [_figure(row, metric) for metric in SHOWN]
+    costs = [f"{row[cost]:.1f}" for cost in ("tune_seconds", "fit_seconds", "cpu_seconds")]
+    times = row["score_microseconds"]
+    return [
+        name,
+        *figures,
+        *costs,
+        f"{row['peak_rss_mb']:.0f}",
+        f"{times['p50']:,.0f}; {times['p99']:,.0f}",
+    ]
 
 
 def _figure(row: dict[str, Any], metric: str) -> str:
@@ -139,7 +189,12 @@ def _figure(row: dict[str, Any], metric: str) -> str:
     if metric not in row["metrics"]:
         return ""
     low, high = row["intervals"][metric]
-    return f"{row['metrics'][metric]:.4f} ({low:.4f}–{high:.4f})"
+    return f"{_share(row['metrics'][metric])} ({_share(low)}–{_share(high)})"
+
+
+def _share(value: float) -> str:
+    """A number from 0 to 1, as .1234."""
+    return f"{value:.4f}".removeprefix("0")
 
 
 if __name__ == "__main__":
