@@ -102,16 +102,17 @@ def _command(algorithm: str, budget_seconds: float | None) -> list[str]:
 
 def _protocols(folder: Path, seeds: Sequence[str]) -> list[list[str]]:
     """The arguments of ``evaluate`` for each run."""
-    train, test = _file(folder, "interactions_train"), _file(folder, "interactions_test")
+    train, test = file_of(folder, "interactions_train"), file_of(folder, "interactions_test")
     if train and test:
         return [["--train", train, "--test", test]]
-    whole = _file(folder, "interactions")
+    whole = file_of(folder, "interactions")
     if whole is None:
         sys.exit(f"{folder} has no interactions.csv, nor interactions_train and interactions_test")
     return [["--train", whole, "--split", "0.2", "--seed", seed] for seed in seeds]
 
 
-def _file(folder: Path, name: str) -> str | None:
+def file_of(folder: Path, name: str) -> str | None:
+    """The file of this name in a folder of data, gzipped or not; None where there is none."""
     found = [file for ending in (".csv", ".csv.gz") if (file := folder / (name + ending)).exists()]
     return str(found[0].resolve()) if found else None
 
