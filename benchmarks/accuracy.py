@@ -24,11 +24,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import peers
+from recommendations.engine import algorithms
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = "surprise_svd,implicit_bpr,implicit_als,implicit_bm25"
-OURS = "svd,item_knn,turbo_cf,local_ridge,ials,blend,auto"
-ALGORITHMS = f"popularity,{PEERS},{OURS}"
+ALGORITHMS = ",".join(["popularity", *peers.PEERS, *algorithms.ALGORITHMS[1:], "auto"])
 SHOWN = ("ndcg@10", "ndcg@20", "recall@20", "auc")
 TITLES = (
     "model",

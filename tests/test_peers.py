@@ -149,3 +149,12 @@ def test_of_a_peers_choices_the_best_on_a_cut_of_the_training_is_taken(
     monkeypatch.setitem(peers.PEERS, "fake", peers.Peer("surprise", trained, choices))
 
     assert tuned("fake", world, seed=0) == {"sign": 1.0}
+
+
+def test_a_user_who_only_dislikes_is_nobody_that_a_library_knows() -> None:
+    # Rows: likes song 0, dislikes song 1, and likes song 1.
+    world = interactions([(0, 0, 1), (1, 1, -1), (2, 1, 1)], users=3, songs=2)
+
+    rows = peers.KnownUsers(world).rows(world.likes, world.dislikes)
+
+    assert rows.tolist() == [0, -1, 2]
