@@ -1,4 +1,4 @@
-"""Which judgements are held back: the cut for choosing and tuning, and a seeded split."""
+"""Which judgements are held back: the cut for choosing, its halves, and a seeded split."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +51,21 @@ def cut(interactions: Interactions, *, seed: int = 0) -> Cut:
     return _parted(interactions, _drawn(interactions, likes, quota, seed), "random")
 
 
+def halves(held_out: HeldOut) -> tuple[HeldOut, HeldOut]:
+    """What is held back of the users who choose and tune, and of those who alone decide.
+
+    Each user's half comes from the user's row number alone, whatever the seed, the data and the
+    order of the judgements. Retraining numbers listeners by their age, so that a user stays on
+    one side from one training to the next; whoever is forgotten moves those who came later.
+    Where one half would have no like, as with a single user, both are the whole.
+    """
+    decides = _mixed(held_out.users) >> np.uint64(63) == 1
+    likes = held_out.values > 0
+    if not (likes & decides).any() or not (likes & ~decides).any():
+        return held_out, held_out
+    return _only(held_out, ~decides), _only(held_out, decides)
+
+
 def split(interactions: Interactions, share: float, *, seed: int) -> Cut:
     """Hide round(share · m) of each user's m judgements, likes and dislikes alike, by the seed."""
     everything = np.ones(len(interactions), np.bool_)
@@ -89,6 +104,19 @@ def _parted(interactions: Interactions, hidden: BoolArray, kind: str) -> Cut:
 def _held(interactions: Interactions, mask: BoolArray) -> HeldOut:
     """The rows of the mask as something to foretell."""
     return HeldOut(interactions.users[mask], interactions.songs[mask], interactions.values[mask])
+
+
+def _only(held_out: HeldOut, mask: BoolArray) -> HeldOut:
+    """The rows of the mask."""
+    return HeldOut(held_out.users[mask], held_out.songs[mask], held_out.values[mask])
+
+
+def _mixed(rows: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+    """A hash of each row number: the finaliser of SplitMix64 (Steele, Lea & Flood 2014)."""
+    mixed = (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _drawn(

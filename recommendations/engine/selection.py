@@ -1,18 +1,22 @@
 """Which procedure to train with: every candidate held against the others on one cut of the data.
 
 Procedures are compared, never artifacts: each is fitted on the training side of the cut and asked
-what was held back. The live model's procedure takes part in the same way.
+what was held back. The live model's procedure takes part in the same way, and those that were live
+before it. One half of the users chooses and tunes; the other half decides what goes live.
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from recommendations.engine import algorithms
-from recommendations.engine.blend_training import blend_recipe
+from recommendations.engine.blend_training import blend_recipe, parts_of
 from recommendations.engine.blending import weigh
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
-from recommendations.engine.model import Model, Progress, Recipe
+from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
+from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
 from recommendations.engine.trials import Trial, Trials
 
@@ -23,14 +27,19 @@ WORTH_TUNING = 0.95
 WORTH_GROWING = {"ials": 0.5}
 # What a blend must gain over its best part to be worth its requests' time.
 LEAST_BLEND_GAIN = 0.005
+# How many recipes that were live the challenger is held against, and the part of the budget that
+# fitting and asking them may take: the search needs the rest.
+LAST: Final = 10
+LAST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Choice:
     """What to train with on all data, and whether the result should go live.
 
-    metrics, popularity_metrics, live_metrics: on the cut; empty where nothing could be asked,
-    live_metrics None where there is no live procedure. trials: every candidate, as tried.
+    metrics, popularity_metrics, live_metrics: of the users who choose; empty where nothing could
+    be asked, live_metrics None where there is no live procedure. trials: every candidate, as tried.
+    promotion: what the deciding users said, and what it was held to; empty where none was asked.
     """
 
     recipe: Recipe
@@ -41,6 +50,7 @@ class Choice:
     promote: bool
     reason: str
     tune_seconds: float
+    promotion: dict[str, Any] = field(default_factory=dict)
 
 
 def choose(
@@ -49,6 +59,7 @@ def choose(
     algorithm: str = AUTO,
     budget_seconds: float,
     live: Recipe | None = None,
+    last: Sequence[Recipe] = (),
     pinned: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
@@ -59,8 +70,10 @@ def choose(
     popularity. budget_seconds: for the trials and the final training together; a candidate that
     is projected to need more than what is left is not tried, and its trial says so; what is named
     is tried at least once.
-    live: what the live model was made with; it stays live if it scores better. pinned: a named
-    algorithm goes live even then, because it was named to.
+    live: what the live model was made with. last: what went live most lately, the most promising
+    first; the first ten are tried as far as a fifth of the budget reaches. What is chosen is held
+    against both (promotion.py). pinned: a named algorithm goes live whatever comes of that,
+    because it was named to.
     Raises UnknownAlgorithm.
     """
     started = time.perf_counter()
@@ -73,11 +86,16 @@ def choose(
         progress=progress,
         blending=algorithm in (AUTO, "blend"),
     )
-    popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True)
+    popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True, deciding=True)
     reference: Trial | None = None
+    promotion: dict[str, Any] = {}
     if trials.askable:
-        reference, best = _tried(trials, algorithm, live, seed)
-        winner, promote, reason = _verdict(trials, best, reference, algorithm, pinned=pinned)
+        pinned = pinned and algorithm != AUTO
+        reference, before = _before(trials, live, () if pinned else last, budget_seconds)
+        best = _tried(trials, algorithm, seed)
+        verdict = _verdict(trials, best, reference, before, algorithm, pinned=pinned, seed=seed)
+        winner = trials.run(verdict.recipe)
+        promote, reason, promotion = verdict.promote, verdict.reason, verdict.record
     else:
         winner, reason = _unasked(interactions, algorithm, popularity, seed)
         promote = True
@@ -90,15 +108,29 @@ def choose(
         promote=promote,
         reason=reason,
         tune_seconds=time.perf_counter() - started,
+        promotion=promotion,
     )
 
 
-def _tried(
-    trials: Trials, algorithm: str, live: Recipe | None, seed: int
-) -> tuple[Trial | None, Trial | None]:
-    """Run the trials; the live procedure's, and the best of those that were asked for."""
-    # Before the candidates, so that it is sure to be compared; they may start from it too.
-    reference = trials.run(_completed(live)) if live is not None else None
+def _before(
+    trials: Trials, live: Recipe | None, last: Sequence[Recipe], budget_seconds: float
+) -> tuple[Trial | None, list[Trial]]:
+    """The trials of the live procedure and of the last ones.
+
+    Before the candidates, so that they are sure to be compared; these may start from them too.
+    """
+    known = [_completed(each) for each in last if _known(each)][:LAST]
+    completed = _completed(live) if live is not None and _known(live) else None
+    trials.expect([*([completed] if completed else []), *known])
+    reference = trials.run(completed, deciding=True) if completed else None
+    ends = time.perf_counter() + LAST_SHARE * budget_seconds
+    before = [trials.run(each, deciding=True, ends=ends) for each in known]
+    trials.expect(())
+    return reference, before
+
+
+def _tried(trials: Trials, algorithm: str, seed: int) -> Trial | None:
+    """Run the trials; the best of those that were asked for."""
     named = algorithm not in (AUTO, "blend")
     for name in AXES:
         if algorithm == name or not named:
@@ -106,7 +138,7 @@ def _tried(
             search(trials, name, seed=seed, worth=worth, named=named)
     if not named:
         _try_blend(trials, seed)
-    return reference, _best(trials, algorithm)
+    return _best(trials, algorithm)
 
 
 def _try_blend(trials: Trials, seed: int) -> None:
@@ -155,29 +187,38 @@ def _best(trials: Trials, algorithm: str) -> Trial | None:
 
 
 def _verdict(
-    trials: Trials, best: Trial | None, reference: Trial | None, algorithm: str, *, pinned: bool
-) -> tuple[Trial, bool, str]:
-    """The winner, whether it goes live, and why."""
-    popularity = trials.done[0]
+    trials: Trials,
+    best: Trial | None,
+    reference: Trial | None,
+    before: list[Trial],
+    algorithm: str,
+    *,
+    pinned: bool,
+    seed: int,
+) -> Verdict:
+    """What the deciding users say of the best, against popularity and what was live."""
+
+    def asked(trial: Trial) -> Asked:
+        return Asked(trial.recipe, trials.decide(trial.recipe))
+
+    notes = [
+        f"{which} {each.recipe.algorithm} was left out ({each.left_out})"
+        for which, each in [("the live", reference), *(("an earlier", each) for each in before)]
+        if each is not None and not each.measured
+    ]
+    if not trials.halved:
+        notes.append("too few users to part, so that those who chose decide")
+    standing = Standing(
+        popularity=asked(trials.done[0]),
+        live=asked(reference) if reference and reference.measured else None,
+        last=[asked(each) for each in before if each.measured],
+        notes=notes,
+    )
     if best is None:
         left_out = next(each for each in trials.done if each.recipe.algorithm == algorithm)
-        reason = f"{algorithm} was left out ({left_out.left_out}): popularity"
-        if reference and reference.measured and reference.score > popularity.score:
-            return popularity, False, f"{reason}, and the live {_figure(reference)}"
-        return popularity, True, reason
-    scored = f"{_figure(best)}, popularity {_figure(popularity, name=False)}"
-    if reference is None:
-        return best, True, scored
-    if not reference.measured:
-        return best, True, f"{scored}; the live procedure was left out ({reference.left_out})"
-    if best.recipe == reference.recipe:
-        return best, True, f"{scored}: the live procedure, trained on the data as they are now"
-    compared = f"{scored}, live {_figure(reference)}"
-    if reference.score <= best.score:
-        return best, True, compared
-    if pinned and algorithm != AUTO:
-        return best, True, f"{compared}; {algorithm} is pinned by the settings"
-    return best, False, f"{compared}: the live procedure scores better on the cut"
+        why = f"{algorithm} was left out ({left_out.left_out})"
+        return fall_back(standing, why, seed=seed)
+    return judge(asked(best), standing, pinned=pinned, seed=seed)
 
 
 def _unasked(
@@ -196,10 +237,17 @@ def _defaults_of(algorithm: str, seed: int) -> Recipe:
 
 def _completed(recipe: Recipe) -> Recipe:
     """The recipe with every parameter: one that was recorded before a parameter came lacks it."""
-    return replace(recipe, parameters=algorithms.defaults(recipe.algorithm) | recipe.parameters)
+    parameters = algorithms.defaults(recipe.algorithm) | recipe.parameters
+    if parts := parts_of(recipe):
+        weights = [weight for *_, weight in parameters["parts"]]
+        return blend_recipe(list(zip(map(_completed, parts), weights, strict=True)), recipe.seed)
+    return replace(recipe, parameters=parameters)
 
 
-def _figure(trial: Trial, *, name: bool = True) -> str:
-    """NDCG@10 in words."""
-    figure = f"NDCG@10 {trial.metrics['ndcg@10']:.4f}"
-    return f"{trial.recipe.algorithm} {figure}" if name else figure
+def _known(recipe: Recipe) -> bool:
+    """Whether this code can still make it."""
+    try:
+        names = [recipe.algorithm, *(part.algorithm for part in parts_of(recipe))]
+    except TrainingFailed:
+        return False
+    return all(name in algorithms.ALGORITHMS for name in names)

@@ -1,19 +1,32 @@
-"""Fitting candidates on one side of a cut and asking them about the other, within a time budget."""
+"""Fitting candidates on one side of a cut and asking them about the other, within a time budget.
 
+Half of the users who are asked choose; what the other half says is kept apart and only ever given
+out to decide what goes live (promotion.py).
+"""
+
+import json
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import BLENDED, blend_of, parts_of
-from recommendations.engine.cutting import Cut, cut
-from recommendations.engine.evaluation import evaluate
+from recommendations.engine.cutting import Cut, HeldOut, cut, halves
+from recommendations.engine.evaluation import Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 
 KS = (10, 20, 100)
 # Candidates are asked about the same users, so that this many tell apart what differs by 0.5 %.
 MOST_USERS = 5_000
+# Few are asked to decide about, and what decides is an interval, which more users make narrower.
+MOST_DECIDING = 10_000
+DECIDING_ASKS = MOST_DECIDING // MOST_USERS
 # What finding a blend's weights and asking it take, in askings of one candidate.
 BLEND_ASKS = 4
 
@@ -69,11 +82,19 @@ class Trials:
     ) -> None:
         self.blending = blending
         self.done: list[Trial] = []
-        self.cut: Cut = cut(interactions, seed=seed)
+        whole = cut(interactions, seed=seed)
+        choosing, self._deciding = halves(whole.held_out)
+        # Whether they are other users; a handful cannot be parted.
+        self.halved = choosing is not whole.held_out
+        self.cut: Cut = replace(whole, held_out=choosing)
         self._ends = time.perf_counter() + budget_seconds
         self._seed, self._progress = seed, progress
-        # The best model of each kind so far, for a blend to be made of.
+        # The best model of each kind so far, for a blend to be made of, and the best blend.
         self._kept: dict[tuple[str, Any], tuple[Trial, Model]] = {}
+        # Models that the next trials will need again, and what the deciding users said.
+        self._shared: dict[str, Model] = {}
+        self._again: set[str] = set()
+        self._decided: dict[str, npt.NDArray[np.float64]] = {}
         # How much longer than projected each algorithm's last fit took, and what asking costs.
         self._slowness: dict[str, float] = {}
         self._asking_seconds = 0.0
@@ -98,45 +119,82 @@ class Trials:
         return [each for each in self.done if each.measured and each.recipe.algorithm not in own]
 
     def kept(self) -> list[tuple[Trial, Model]]:
-        """The best trial of each kind with its model, the best first.
+        """The best trial of each kind that a blend can hold with its model, the best first.
 
         Models of another number of factors are of another kind: they see finer or coarser, and a
         blend may want both.
         """
-        return sorted(self._kept.values(), key=lambda each: -each[0].score)
+        parts = [each for each in self._kept.values() if each[0].recipe.algorithm in BLENDED]
+        return sorted(parts, key=lambda each: -each[0].score)
 
-    def run(self, recipe: Recipe, *, whatever_it_takes: bool = False) -> Trial:
-        """Try a candidate, unless it was tried before or would not fit into the time left."""
-        for earlier in self.done:
-            if earlier.recipe == recipe:
-                return earlier
-        trial = self._left_out(recipe) if not whatever_it_takes else None
-        self.done.append(trial or self._run(recipe))
+    def expect(self, recipes: Iterable[Recipe]) -> None:
+        """Keep what several of these recipes share, until the next call: it is fitted once."""
+        wanted = [key(each) for recipe in recipes for each in (recipe, *parts_of(recipe))]
+        self._again = {name for name, times in Counter(wanted).items() if times > 1}
+        self._shared.clear()
+
+    def run(
+        self,
+        recipe: Recipe,
+        *,
+        whatever_it_takes: bool = False,
+        deciding: bool = False,
+        ends: float | None = None,
+    ) -> Trial:
+        """Try a candidate, unless it was tried before or would not fit into the time left.
+
+        deciding: it is sure to be asked for by ``decide``, which then costs no second fit.
+        ends: an instant of ``time.perf_counter`` by which the trial itself has to be over.
+        """
+        earlier = next((each for each in self.done if each.recipe == recipe), None)
+        if earlier is not None:
+            if deciding and earlier.measured:
+                self.decide(recipe)
+            return earlier
+        left_out = None if whatever_it_takes else self._left_out(recipe, deciding, ends)
+        if left_out is not None and ends is not None:
+            # For want of time until then; it may still be tried as a candidate like any other.
+            return left_out
+        self.done.append(left_out or self._run(recipe, deciding=deciding))
         return self.done[-1]
 
-    def _left_out(self, recipe: Recipe) -> Trial | None:
+    def decide(self, recipe: Recipe) -> npt.NDArray[np.float64]:
+        """NDCG@10 of each deciding user, (users,), the same users in one order for all recipes.
+
+        The recipe must have been measured. Nothing that chooses or tunes may look at this.
+        """
+        if key(recipe) not in self._decided:
+            self._ask_deciding(recipe, self._model(recipe) or self._fitted(recipe))
+        return self._decided[key(recipe)]
+
+    def _left_out(self, recipe: Recipe, deciding: bool, ends: float | None) -> Trial | None:
         """The candidate as left out, if trying and then training it is over the time left."""
         fitting = self._projected(recipe)
-        needed = fitting + self._asking_seconds + self._afterwards(recipe, fitting)
-        left = self._ends - time.perf_counter()
-        if needed <= left:
-            return None
-        why = f"needs about {needed:.0f} s, {max(0.0, left):.0f} s of the training budget are left"
-        return Trial(recipe, left_out=why)
+        trying = fitting + self._asking_seconds * (1 + DECIDING_ASKS * deciding)
+        now = time.perf_counter()
+        bounds = [(trying + self._afterwards(recipe, fitting), self._ends - now)]
+        if ends is not None:
+            bounds.append((trying, ends - now))
+        for needed, left in bounds:
+            if needed > left:
+                why = f"needs about {needed:.0f} s, {max(0.0, left):.0f} s of the training budget"
+                return Trial(recipe, left_out=f"{why} are left")
+        return None
 
     def _afterwards(self, recipe: Recipe, fitting: float) -> float:
-        """Seconds of what follows if this candidate is taken: the final training, at the least."""
+        """Seconds of what follows if this candidate is taken: deciding, and the final training."""
+        decided = DECIDING_ASKS * self._asking_seconds
         if parts := parts_of(recipe):
-            return sum(self._fit_seconds(part) for part in parts)
+            return decided + sum(self._fit_seconds(part) for part in parts)
         best = self.best()
-        alone = max(fitting, best.fit_seconds if best else 0.0)
+        alone = decided + max(fitting, best.fit_seconds if best else 0.0)
         if not self.blending:
             return alone
         # A blend may take all that was kept; before that its weights are found, and it is asked.
-        others = sum(trial.fit_seconds for trial, _ in self._kept.values())
-        return max(alone, fitting + others) + BLEND_ASKS * self._asking_seconds
+        others = sum(trial.fit_seconds for trial, _ in self.kept())
+        return max(alone, decided + fitting + others) + BLEND_ASKS * self._asking_seconds
 
-    def _run(self, recipe: Recipe) -> Trial:
+    def _run(self, recipe: Recipe, *, deciding: bool) -> Trial:
         projected = self._projected(recipe)
         started = time.perf_counter()
         try:
@@ -144,15 +202,7 @@ class Trials:
         except TrainingFailed as error:
             return Trial(recipe, seconds=time.perf_counter() - started, left_out=str(error))
         fitted = time.perf_counter()
-        found = evaluate(
-            model,
-            self.cut.train,
-            self.cut.held_out,
-            ks=KS,
-            seed=self._seed,
-            intervals=False,
-            most_users=MOST_USERS,
-        )
+        found = self._evaluated(model, self.cut.held_out, MOST_USERS)
         ended = time.perf_counter()
         self._asking_seconds = ended - fitted
         fit_seconds = fitted - started
@@ -165,26 +215,49 @@ class Trials:
             )
         trial = Trial(recipe, found.metrics, ended - started, fit_seconds)
         self._keep(trial, model)
+        if deciding and trial.measured:
+            self._ask_deciding(recipe, model)
         return trial
+
+    def _evaluated(self, model: Model, held_out: HeldOut, most_users: int) -> Evaluation:
+        return evaluate(
+            model,
+            self.cut.train,
+            held_out,
+            ks=KS,
+            seed=self._seed,
+            intervals=False,
+            most_users=most_users,
+        )
+
+    def _ask_deciding(self, recipe: Recipe, model: Model) -> None:
+        found = self._evaluated(model, self._deciding, MOST_DECIDING)
+        self._decided[key(recipe)] = found.per_user["ndcg@10"]
 
     def _fitted(self, recipe: Recipe) -> Model:
         """The model of the recipe on the training side; a blend's parts are trials of their own."""
         parts = parts_of(recipe)
-        if not parts:
-            return algorithms.fit(recipe, self.cut.train, self._named_progress(recipe))
-        for part in parts:
-            self.run(part, whatever_it_takes=True)
-        models = {str(trial.recipe): model for trial, model in self._kept.values()}
-        fitted = [models.get(str(part)) or algorithms.fit(part, self.cut.train) for part in parts]
-        weights = [weight for *_, weight in recipe.parameters["parts"]]
-        return blend_of(fitted, weights, self.cut.train, recipe.seed)
+        if parts:
+            for part in parts:
+                self.run(part, whatever_it_takes=True)
+            fitted = [self._model(part) or algorithms.fit(part, self.cut.train) for part in parts]
+            weights = [weight for *_, weight in recipe.parameters["parts"]]
+            return blend_of(fitted, weights, self.cut.train, recipe.seed)
+        model = algorithms.fit(recipe, self.cut.train, self._named_progress(recipe))
+        if key(recipe) in self._again:
+            self._shared[key(recipe)] = model
+        return model
+
+    def _model(self, recipe: Recipe) -> Model | None:
+        """Its model, where it is still at hand."""
+        kept = {key(trial.recipe): model for trial, model in self._kept.values()}
+        return kept.get(key(recipe)) or self._shared.get(key(recipe))
 
     def _keep(self, trial: Trial, model: Model) -> None:
         """Keep the model if it is the best of its kind."""
         kind = (trial.recipe.algorithm, trial.recipe.parameters.get("factors"))
-        if trial.recipe.algorithm in BLENDED and (
-            kind not in self._kept or self._kept[kind][0].score < trial.score
-        ):
+        before = self._kept.get(kind)
+        if trial.measured and (before is None or before[0].score < trial.score):
             self._kept[kind] = (trial, model)
 
     def _fit_seconds(self, recipe: Recipe) -> float:
@@ -208,3 +281,8 @@ class Trials:
             return None
         report, name = self._progress, f"trial {len(self.done) + 1}, {recipe.algorithm}"
         return lambda _, share: report(name, share)
+
+
+def key(recipe: Recipe) -> str:
+    """The recipe as text, the same whatever order a database gives its parameters back in."""
+    return json.dumps([recipe.algorithm, recipe.parameters, recipe.seed], sort_keys=True)

@@ -62,7 +62,11 @@ def publish(version: str, recipe: Recipe = RIDGE, *, live: bool = True) -> model
         watermark=data.watermark,
     )
     run = TrainingRun.objects.create(
-        started_at=MOMENT, status="live", parameters=recipe.parameters, algorithm=recipe.algorithm
+        started_at=MOMENT,
+        status="live",
+        parameters=recipe.parameters,
+        algorithm=recipe.algorithm,
+        watermark=data.watermark,
     )
     ModelVersion.objects.filter(is_live=True).update(is_live=not live)
     ModelVersion.objects.create(

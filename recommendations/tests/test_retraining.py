@@ -166,6 +166,39 @@ def test_a_corrected_genre_and_another_algorithm_are_changes(town: None, setting
     assert retrain(only_if_changed=True).algorithm == "svd"
 
 
+def test_what_decided_is_kept_with_the_training_also_where_it_refused(town: None) -> None:
+    live = retrain(algorithm="local_ridge")
+    refused = TrainingRun.objects.get(
+        model_version__version=retrain(algorithm="popularity").version
+    )
+
+    decided = refused.metrics["promotion"]
+    [guard] = decided["guards"]
+    assert refused.status == TrainingRun.Status.REFUSED
+    assert (guard["against"], guard["algorithm"], guard["passed"]) == ("live", "local_ridge", False)
+    assert guard["interval"][0] <= guard["delta"] <= guard["interval"][1]
+    assert decided["underpowered"] is True
+    assert "against live local_ridge" in refused.reason
+    assert live.metrics is not None
+    assert [each["against"] for each in live.metrics["promotion"]["guards"]] == ["popularity"]
+
+
+def test_recipes_that_went_live_are_held_against_the_next_challenger(
+    town: None, settings: Any
+) -> None:
+    retrain(algorithm="local_ridge")
+    settings.MODEL_ALGORITHM = "popularity"
+    retrain()
+    settings.MODEL_ALGORITHM = "auto"
+
+    outcome = retrain()
+
+    assert outcome.metrics is not None
+    guards = {each["against"]: each for each in outcome.metrics["promotion"]["guards"]}
+    assert guards["live"]["algorithm"] == "popularity"
+    assert guards["best of the last"]["algorithm"] == "local_ridge"
+
+
 def test_an_algorithm_asked_for_by_hand_is_refused_where_the_live_one_does_better(
     town: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

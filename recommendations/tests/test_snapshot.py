@@ -66,6 +66,20 @@ def test_the_watermark_moves_with_each_change_and_with_nothing_else() -> None:
     assert snapshot.current_watermark() != before
 
 
+def test_the_watermark_of_a_snapshot_says_when_its_last_judgement_was() -> None:
+    casts.make_songs()
+    assert snapshot.take().watermark["newest_order_key"] == 0
+    casts.judge("1", {"r1": 1}, at=7)
+    casts.judge("1", {"r2": -1}, at=9)
+
+    taken = snapshot.take().watermark
+
+    assert taken["newest_order_key"] == 9
+    assert snapshot.unchanged_since(taken)
+    casts.judge("1", {"r2": 1}, at=10)
+    assert not snapshot.unchanged_since(taken)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
     casts.make_songs()

@@ -16,6 +16,8 @@ from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
 from recommendations.training import snapshot
+from recommendations.training.live_artifact import measured_since
+from recommendations.training.recipes import last_recipes, recipe_of
 from recommendations.training.versions import live_version, make_live, prune
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def data_changed() -> bool:
     last = TrainingRun.objects.filter(status__in=finished).order_by("-pk").first()
     if last is None or last.metrics.get("asked_for") != settings.MODEL_ALGORITHM:
         return True
-    return bool(last.watermark != snapshot.current_watermark())
+    return not snapshot.unchanged_since(last.watermark)
 
 
 def _record(algorithm: str, hold: Hold, progress: Progress) -> Outcome:
@@ -88,15 +90,18 @@ def _record(algorithm: str, hold: Hold, progress: Progress) -> Outcome:
 def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     data = snapshot.take()
+    live = live_version()
+    since = measured_since(live, data)
     choice = selection.choose(
         data.interactions,
         algorithm=algorithm,
         budget_seconds=settings.TRAINING_BUDGET_SECONDS,
-        live=_recipe_of(live_version()),
+        live=recipe_of(live),
+        last=last_recipes(),
         pinned=algorithm == settings.MODEL_ALGORITHM,
         progress=progress,
     )
-    metrics = {"asked_for": algorithm, **_metrics(choice)}
+    metrics = {"asked_for": algorithm, **_metrics(choice), "live_since": since}
     version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
     _publish(version, data, choice.recipe, metrics, progress)
     run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
@@ -155,20 +160,17 @@ def _enter(run: TrainingRun, version: str, reason: str, *, promote: bool) -> Out
     )
 
 
-def _recipe_of(live: ModelVersion | None) -> Recipe | None:
-    if live is None or live.algorithm not in algorithms.ALGORITHMS:
-        return None
-    run = live.training_run
-    return Recipe(live.algorithm, run.parameters, run.metrics.get("seed", 0))
-
-
 def _metrics(choice: selection.Choice) -> dict[str, Any]:
-    """What the training run keeps: the winner on the cut, and whom it was held against."""
+    """What the training run keeps: by those who chose, the winner, popularity and the live one.
+
+    promotion: by those who decided, what it was held against, and what it had to reach.
+    """
     return {
         "seed": choice.recipe.seed,
         "winner": choice.metrics,
         "popularity": choice.popularity_metrics,
         "live": choice.live_metrics,
+        "promotion": choice.promotion,
         "trials": [trial.as_dict() for trial in choice.trials],
         "tune_seconds": choice.tune_seconds,
     }

@@ -20,7 +20,8 @@ class Snapshot:
 
     songs: (song_id, artist, genre) in the order of the model's rows: the most liked first, so that
         equal scores rank the more popular song higher, then by song id.
-    watermark: what the data were, to tell later whether they have changed since.
+    watermark: what the data were, to tell later whether they have changed since; and, as
+        newest_order_key, the greatest order key of a judgement, to tell what was said later.
     """
 
     songs: list[tuple[str, str, str]]
@@ -34,6 +35,7 @@ def take() -> Snapshot:
         songs = _songs(cursor)
         watermark = _watermark(cursor, songs)
         interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
+    watermark["newest_order_key"] = int(interactions.times.max(initial=0))
     popular_first = np.argsort(-interactions.like_counts, kind="stable")
     return Snapshot(
         [songs[row] for row in popular_first],
@@ -43,9 +45,14 @@ def take() -> Snapshot:
 
 
 def current_watermark() -> dict[str, int | str]:
-    """The watermark of the data as they stand now."""
+    """The watermark of the data as they stand now, but for what takes reading all of them."""
     with one_moment() as cursor:
         return _watermark(cursor, _songs(cursor))
+
+
+def unchanged_since(watermark: dict[str, Any]) -> bool:
+    """Whether the data are still those of a snapshot's watermark."""
+    return all(watermark.get(name) == value for name, value in current_watermark().items())
 
 
 def _songs(cursor: CursorWrapper) -> list[tuple[str, str, str]]:

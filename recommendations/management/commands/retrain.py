@@ -19,8 +19,8 @@ INTERRUPTED = 130
 
 class Command(BaseCommand):
     help = (
-        "Train on all songs and likes, evaluate on a held-out cut, publish the best, and make "
-        "it live unless the live one's procedure does better. "
+        "Train on all songs and likes, choose on a held-out cut, publish the best, and make it "
+        "live unless users who had no part in the choice fare worse by it. "
         "Example: manage.py retrain --algorithm svd --json"
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recommendations.engine.cutting import cut, split
+from recommendations.engine.cutting import HeldOut, cut, halves, split
 from recommendations.engine.interactions import Interactions
 from recommendations.tests.engine.worlds import interactions
 
@@ -95,3 +95,32 @@ def test_nothing_at_all_is_cut_into_nothing() -> None:
 
     assert len(parted.train) == 0
     assert len(parted.held_out.users) == 0
+
+
+def held(users: list[int]) -> HeldOut:
+    """One like of each of these users, of the song of the same number."""
+    rows = np.array(users, np.int32)
+    return HeldOut(rows, rows, np.ones(len(rows), np.int8))
+
+
+def test_the_halves_share_no_user_and_lack_none() -> None:
+    choosing, deciding = halves(held([user for user in range(4_000) for _ in range(3)]))
+
+    first, second = set(choosing.users.tolist()), set(deciding.users.tolist())
+    assert not first & second
+    assert first | second == set(range(4_000))
+    assert 1_850 < len(second) < 2_150
+    assert (deciding.users == deciding.songs).all()
+
+
+def test_a_user_stays_on_one_side_however_rows_are_ordered_and_whoever_joins() -> None:
+    before = set(halves(held(list(range(100))))[1].users.tolist())
+    after = set(halves(held(list(range(300))[::-1]))[1].users.tolist())
+
+    assert {user for user in after if user < 100} == before
+
+
+def test_where_one_half_would_have_no_like_both_are_the_whole() -> None:
+    alone = held([5])
+
+    assert halves(alone) == (alone, alone)
