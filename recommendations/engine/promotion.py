@@ -5,6 +5,7 @@ deciding users, paired: the same users answer for both sides, so that what is ha
 cancels out, and the 95 % interval of the mean difference is that of the difference.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -206,7 +207,8 @@ def _words(challenger: Asked, standing: Standing, guards: Sequence[Guard]) -> st
     words = f"{challenger.recipe.algorithm} NDCG@10 {challenger.mean:.4f} of {asked}"
     if guards:
         words += "; against " + "; against ".join(str(guard) for guard in guards)
-    return "; ".join([words, *standing.notes])
+    notes = Counter(standing.notes).items()
+    return "; ".join([words, *(note if n == 1 else f"{n} × {note}" for note, n in notes)])
 
 
 def _record(challenger: Asked, standing: Standing, guards: Sequence[Guard]) -> dict[str, Any]:

@@ -196,3 +196,13 @@ def test_what_did_not_fit_is_told() -> None:
 
     assert found.record["left_out"] == ["an earlier svd was left out"]
     assert "an earlier svd was left out" in found.reason
+
+
+def test_what_did_not_fit_for_the_same_reason_is_told_once_with_its_number() -> None:
+    slow = "an earlier svd was left out"
+    noted = Standing(asked("popularity", taste() * 0.3), None, (), [slow, slow, "another"])
+
+    found = judge(asked("new", taste()), noted, seed=0)
+
+    assert found.reason.endswith(f"; 2 × {slow}; another")
+    assert found.record["left_out"] == [slow, slow, "another"]
