@@ -33,6 +33,7 @@ _TABLE = {
     "local_ridge": _Algorithm("local_ridge_training", partial(item_model.load, "local_ridge")),
     "item_knn": _Algorithm("item_knn_training", partial(item_model.load, "item_knn")),
     "turbo_cf": _Algorithm("turbo_cf_training", partial(item_model.load, "turbo_cf")),
+    "judged_knn": _Algorithm("judged_knn_training", partial(item_model.load, "judged_knn")),
     "ials": _Algorithm("ials_training", ials.load),
     "blend": _Algorithm("blend_training", blend.load),
 }

@@ -17,6 +17,7 @@ from recommendations.engine.blend import Blend, Dear
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
+from recommendations.engine.sparse_rows import SparseRows
 
 DEFAULTS: Parameters = {
     "parts": [
@@ -27,7 +28,7 @@ DEFAULTS: Parameters = {
 }
 SCALE_USERS: Final = 1_000
 # What may be a part. Popularity is in the item models' base already.
-BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "ials", "svd")
+BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "judged_knn", "ials", "svd")
 
 
 def fit(
@@ -111,19 +112,22 @@ def _parts(parameters: Parameters) -> list[tuple[str, dict[str, Any], float]]:
 def _added_up(items: list[tuple[ItemModel, float]]) -> ItemModel:
     """One item model whose weights are the sum; the songs most alike are the first one's."""
     first = items[0][0]
-    shape = (first.n_songs, first.n_songs)
-    total = sparse.csr_array(shape, dtype=np.float32)
-    base = np.zeros(first.n_songs, np.float64)
-    for model, constant in items:
-        weights = (model.weights * constant).astype(np.float32)
-        total = total + sparse.csr_array((weights, model.rows, model.offsets), shape=shape)
-        base += constant * model.base
-    total.sort_indices()
+    liking, disliking = (
+        SparseRows.of(sum((each.scaled(constant) for each, constant in parts), _nothing(first)))
+        for parts in (
+            [(model.liking, constant) for model, constant in items],
+            [(model.disliking, constant) for model, constant in items],
+        )
+    )
+    base = sum((constant * model.base for model, constant in items), np.zeros(first.n_songs))
     return replace(
         first,
         algorithm="blend",
-        offsets=total.indptr.astype(np.int64),
-        rows=total.indices.astype(np.int32),
-        weights=total.data,
+        liking=liking,
+        disliking=disliking,
         base=base.astype(np.float32),
     )
+
+
+def _nothing(model: ItemModel) -> sparse.csr_array:
+    return SparseRows.empty(model.n_songs).matrix

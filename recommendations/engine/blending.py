@@ -1,8 +1,9 @@
 """How much each part of a blend is to weigh: found on a cut, by what was held back.
 
 Every part scores the same candidates once, the ones that a blend would rank when served; a set of
-weights is then worth its NDCG@10 + NDCG@100 over them, which costs milliseconds, and the weights
-are stepped one at a time for as long as that gains.
+weights is then worth its NDCG@10 + NDCG@100 over them, times the AUC where enough dislikes were
+held back (as trials.py compares), which costs milliseconds, and the weights are stepped
+one at a time for as long as that gains.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from scipy import sparse
 
 from recommendations.engine.blend import CANDIDATES
 from recommendations.engine.blend_training import scale_of
-from recommendations.engine.cutting import Cut
-from recommendations.engine.interactions import IntArray
+from recommendations.engine.cutting import Cut, HeldOut
+from recommendations.engine.evaluation import ENOUGH_JUDGES
+from recommendations.engine.interactions import BoolArray, IntArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.metrics import ideal_gain
 from recommendations.engine.model import Model
@@ -25,6 +27,8 @@ from recommendations.engine.ranking import best_rows
 MOST_USERS: Final = 3_000
 STEPS: Final = (0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
 ROUNDS: Final = 6
+# Liked and disliked songs of a user that are held against each other.
+MOST_PAIRED: Final = 16
 # What a step must gain, and a part: less is within the noise, and another part costs every request.
 LEAST_GAIN: Final = 0.0005
 LEAST_PART_GAIN: Final = 0.005
@@ -46,9 +50,13 @@ class _Asked:
     features: _Array
     relevant: npt.NDArray[np.bool_]
     ideals: npt.NDArray[np.float64]
+    pairs: "_Pairs"
 
     def worth(self, weights: npt.NDArray[np.float64]) -> float:
-        """NDCG@10 + NDCG@100, a mean over the users."""
+        """NDCG@10 + NDCG@100, a mean over the users; times the AUC where it is known."""
+        return self._ranked(weights) * self.pairs.auc(weights)
+
+    def _ranked(self, weights: npt.NDArray[np.float64]) -> float:
         scores = self.features @ weights.astype(np.float32)
         users, places = np.nonzero(self.relevant)
         hits = scores[users, places]
@@ -59,6 +67,25 @@ class _Asked:
             dcg = np.bincount(users, gains * (ranks <= k), minlength=len(self.relevant))
             total += float((dcg / self.ideals[:, at]).mean())
         return total
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What the parts say of songs held back that a user liked, against those disliked.
+
+    differences: a liked song's scores less a disliked one's, (pairs, parts). shares: what a pair
+    counts, (pairs,): as much for each user together, 1 for all.
+    """
+
+    differences: _Array
+    shares: npt.NDArray[np.float64]
+
+    def auc(self, weights: npt.NDArray[np.float64]) -> float:
+        """The share of pairs in the right order, ties one half; 1 where too few users tell."""
+        if not len(self.shares):
+            return 1.0
+        gaps = self.differences @ weights.astype(np.float32)
+        return float(self.shares @ (0.5 + 0.5 * np.sign(gaps)))
 
 
 def weigh(models: Sequence[Model], cut: Cut, seed: int) -> list[float]:
@@ -114,23 +141,23 @@ def _stepped(
 
 def _ask(models: Sequence[Model], cut: Cut, seed: int) -> _Asked:
     train, held = cut.train, cut.held_out
-    liked = (held.values > 0) & (held.songs >= 0)
-    users = np.unique(held.users[liked])
+    targets, against = (_of_users(train, held, held.values * sign > 0) for sign in (1, -1))
+    users = np.flatnonzero(np.diff(targets.indptr)).astype(np.int32)
     if len(users) > MOST_USERS:
         users = np.sort(np.random.default_rng(seed).choice(users, MOST_USERS, replace=False))
-    targets = sparse.csr_array(
-        (np.ones(int(liked.sum()), np.float32), (held.users[liked], held.songs[liked])),
-        shape=(max(train.n_users, int(held.users.max(initial=0)) + 1), train.n_songs),
-    )
     scales = [scale_of(model, train, seed) for model in models]
     size = max(1, 4_000_000 // max(1, train.n_songs))
-    blocks = []
+    blocks, gaps = [], []
     for start in range(0, len(users), size):
         some = users[start : start + size]
         likes, dislikes = train.likes[some], train.dislikes[some]
         found = [
             _scores(model, likes, dislikes) / scale
             for model, scale in zip(models, scales, strict=True)
+        ]
+        gaps += [
+            _gaps(found, at, _row(targets, user), _row(against, user))
+            for at, user in enumerate(some)
         ]
         items = [f for f, m in zip(found, models, strict=True) if isinstance(m, ItemModel)]
         rows, filling = _candidates(np.sum(items, axis=0), likes, dislikes)
@@ -141,8 +168,41 @@ def _ask(models: Sequence[Model], cut: Cut, seed: int) -> _Asked:
     counts = np.diff(targets.indptr)[users]
     ideals = np.array([[ideal_gain(min(k, int(n))) for k in (10, 100)] for n in counts])
     return _Asked(
-        np.concatenate([f for f, _ in blocks]), np.concatenate([r for _, r in blocks]), ideals
+        np.concatenate([f for f, _ in blocks]),
+        np.concatenate([r for _, r in blocks]),
+        ideals,
+        _paired(gaps, len(models)),
     )
+
+
+def _of_users(train: Interactions, held: HeldOut, mask: BoolArray) -> sparse.csr_array:
+    """The songs held back that the mask (n,) names, ones by user and song."""
+    mask = mask & (held.songs >= 0)
+    n_users = max(train.n_users, int(held.users.max(initial=-1)) + 1)
+    ones = np.ones(int(mask.sum()), np.float32)
+    place = (held.users[mask], held.songs[mask])
+    return sparse.csr_array((ones, place), shape=(n_users, train.n_songs))
+
+
+def _row(matrix: sparse.csr_array, at: int) -> IntArray:
+    row: IntArray = matrix.indices[matrix.indptr[at] : matrix.indptr[at + 1]]
+    return row
+
+
+def _gaps(found: Sequence[_Array], at: int, liked: IntArray, disliked: IntArray) -> _Array:
+    """A user's differences between songs liked and disliked, (pairs, parts), of a few of each."""
+    liked, disliked = liked[:MOST_PAIRED], disliked[:MOST_PAIRED]
+    gaps = [scores[at, liked][:, None] - scores[at, disliked][None, :] for scores in found]
+    return np.stack([each.ravel() for each in gaps], axis=1)
+
+
+def _paired(gaps: Sequence[_Array], n_parts: int) -> _Pairs:
+    """The pairs of all users; none where too few users have any."""
+    told = [each for each in gaps if len(each)]
+    if len(told) < ENOUGH_JUDGES:
+        return _Pairs(np.empty((0, n_parts), np.float32), np.empty(0))
+    shares = [np.full(len(each), 1.0 / len(each) / len(told)) for each in told]
+    return _Pairs(np.concatenate(told), np.concatenate(shares))
 
 
 def _scores(model: Model, likes: sparse.csr_array, dislikes: sparse.csr_array) -> _Array:

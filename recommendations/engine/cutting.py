@@ -40,15 +40,19 @@ def cut(interactions: Interactions, *, seed: int = 0) -> Cut:
     Where at least 95 % of the rows have a time, at the instant after which 10 % of the likes
     fall: foretold is what came later, for users with two likes before and one after. Where that
     leaves fewer than 500 users, or without times, each user with d >= 3 likes hides
-    max(1, round(d / 8)) of them, drawn by the seed. The order of the rows never counts as time.
+    max(1, round(d / 8)) of them, drawn by the seed, and as large a part of 3 or more dislikes,
+    so that it shows who tells the two apart. The order of the rows never counts as time.
     """
     by_time = _cut_by_time(interactions)
     if by_time is not None:
         return by_time
     likes = interactions.values > 0
-    counts = np.bincount(interactions.users[likes], minlength=interactions.n_users)
-    quota = np.where(counts >= 3, np.maximum(1, _rounded(counts / 8)), 0)
-    return _parted(interactions, _drawn(interactions, likes, quota, seed), "random")
+    like_quota = _quota(interactions, likes)
+    # Of a user who is not asked about likes, nothing would be learnt by hiding dislikes.
+    dislike_quota = np.where(like_quota > 0, _quota(interactions, ~likes), 0)
+    hidden = _drawn(interactions, likes, like_quota, seed)
+    hidden |= _drawn(interactions, ~likes, dislike_quota, seed)
+    return _parted(interactions, hidden, "random")
 
 
 def halves(held_out: HeldOut) -> tuple[HeldOut, HeldOut]:
@@ -117,6 +121,12 @@ def _mixed(rows: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def _quota(interactions: Interactions, eligible: BoolArray) -> npt.NDArray[np.int64]:
+    """How many of its eligible rows each user hides: an eighth, from 3 on and then at least 1."""
+    counts = np.bincount(interactions.users[eligible], minlength=interactions.n_users)
+    return np.where(counts >= 3, np.maximum(1, _rounded(counts / 8)), 0)
 
 
 def _drawn(

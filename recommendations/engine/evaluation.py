@@ -18,6 +18,8 @@ from recommendations.engine.model import Progress
 from recommendations.engine.ranking import best_rows, ranks_of
 
 LIST_LENGTH = 20
+# From so many users on with both likes and dislikes held back, their AUC tells candidates apart.
+ENOUGH_JUDGES = 100
 _BLOCK_CELLS = 4_000_000
 
 
@@ -49,6 +51,11 @@ class Evaluation:
     intervals: dict[str, Interval]
     counts: dict[str, int]
     per_user: dict[str, npt.NDArray[np.float64]]
+
+    @property
+    def judges(self) -> int:
+        """How many of the users tell about the AUC: those with likes and dislikes held back."""
+        return int(np.isfinite(self.per_user.get("auc", np.empty(0))).sum())
 
 
 @dataclass(frozen=True)

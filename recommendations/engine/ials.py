@@ -1,13 +1,14 @@
 """iALS: songs as factors, with each user folded in at request time by an exact small solve.
 
-A user's factors minimise, over all songs j, the liked songs L and the disliked songs D,
+A user's factors minimise, over all songs j and the liked songs L,
 
-    Σ_L (1 − v_i·u)² + γ Σ_D (v_i·u)² + α Σ_j (v_j·u)² + ρ|u|²
+    Σ_L (1 − v_i·u)² + α Σ_j (v_j·u)² + ρ|u|²
 
-so that u = (A₀ + Σ_L v vᵀ + γ Σ_D v vᵀ)⁻¹ Σ_L v with A₀ = α VᵀV + ρI. Kept are the factors with
-A₀ worked into them, z = L⁻¹v where A₀ = L Lᵀ: what remains is I + Σ ω z zᵀ, and a system as
-large as the profile, (Ω⁻¹ + Z_S Z_Sᵀ) y = t, answers everything. ρ does not depend on the profile,
-so that taking a judgement out changes one term only and its effect is known in closed form.
+so that u = (A₀ + Σ_L v vᵀ)⁻¹ Σ_L v with A₀ = α VᵀV + ρI. Kept are the factors with A₀ worked into
+them, z = L⁻¹v where A₀ = L Lᵀ: what remains is I + Σ z zᵀ, and a system as large as the profile,
+(I + Z_S Z_Sᵀ) y = 1, answers everything. ρ does not depend on the profile, so that taking a
+judgement out changes one term only and its effect is known in closed form. Dislikes are learnt
+from in training; here they move nothing, because solved for they would lift songs, too.
 Source: Rendle et al. 2021, "Revisiting the performance of iALS"; effects: docs/engine.md.
 """
 
@@ -35,11 +36,9 @@ class IALS(Model):
     """Factors of songs.
 
     factors: z, float32 (n_songs, d); a row of zeros for a song that nobody in training judged.
-    dislike: γ, the weight of a dislike beside a like, float64 (1,); 0 where dislikes say nothing.
     """
 
     factors: FloatArray
-    dislike: _Double
     algorithm: str = field(default="ials", init=False)
 
     @property
@@ -51,11 +50,11 @@ class IALS(Model):
         """The user's side of every score: float32 (d,). Raises NoKnownSongs."""
         if not self._knows(profile.liked):
             raise NoKnownSongs
-        z, weights, targets = self._judged(profile)
+        z = self.factors[profile.liked]
         if len(z) <= z.shape[1]:
-            user = z.T @ _solved(_by_judgements(z, weights), targets)
+            user = z.T @ _solved(_by_judgements(z), np.ones(len(z), np.float32))
         else:
-            user = _solved(_by_factors(z, weights), z.T @ (weights * targets))
+            user = _solved(_by_factors(z), z.sum(axis=0))
         return user
 
     def scores(self, profile: Profile) -> FloatArray:
@@ -93,20 +92,20 @@ class IALS(Model):
         return self.effects_on(profile, np.array([song], np.int32))[:, 0]
 
     def effects_on(self, profile: Profile, songs: IntArray) -> _Double:
-        """ω_i g_ij (t_i − ŝ_i) / (1 − ω_i h_i) of each judgement i and each song j.
+        """g_ij (1 − ŝ_i) / (1 − h_i) of each like i on each song j; 0 of a dislike.
 
-        With A = I + Z_Sᵀ Ω Z_S and P = A⁻¹ Z_Sᵀ Ω = Z_Sᵀ (Ω⁻¹ + Z_S Z_Sᵀ)⁻¹: z_j·P_i is ω_i g_ij
-        and z_i·P_i is ω_i h_i. Returns (m, len(songs)).
+        With A = I + Z_Sᵀ Z_S and P = A⁻¹ Z_Sᵀ = Z_Sᵀ (I + Z_S Z_Sᵀ)⁻¹: z_j·P_i is g_ij and z_i·P_i
+        is h_i. Returns (m, len(songs)).
         """
         effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
-        z, weights, targets = (each.astype(np.float64) for each in self._judged(profile))
+        z = self.factors[profile.liked].astype(np.float64)
         if not len(z):
             return effects
         if len(z) <= z.shape[1]:
-            pulls = z.T @ np.linalg.inv(_by_judgements(z, weights))
+            pulls = z.T @ np.linalg.inv(_by_judgements(z))
         else:
-            pulls = np.asarray(np.linalg.solve(_by_factors(z, weights), z.T * weights), np.float64)
-        missed = targets - z @ (pulls @ targets)
+            pulls = np.asarray(np.linalg.solve(_by_factors(z), z.T), np.float64)
+        missed = 1.0 - z @ pulls.sum(axis=1)
         missed /= 1.0 - np.einsum("if,fi->i", z, pulls)
         effects[: len(z)] = (self.factors[songs].astype(np.float64) @ pulls).T * missed[:, None]
         return effects
@@ -124,8 +123,8 @@ class IALS(Model):
         return top_k(cosines, k, excluded=np.array([song], np.int32), allowed=cosines > 0)
 
     def arrays(self) -> Arrays:
-        """Both arrays by their names."""
-        return {"factors": self.factors, "dislike": self.dislike}
+        """The factors."""
+        return {"factors": self.factors}
 
     @cached_property
     def _lengths(self) -> FloatArray:
@@ -135,29 +134,17 @@ class IALS(Model):
     def _knows(self, liked: IntArray) -> bool:
         return bool(self.factors[liked].any())
 
-    def _judged(self, profile: Profile) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """z (m, d), ω (m,) and t (m,) of the judged songs, likes first.
 
-        m leaves the dislikes out where they have no weight.
-        """
-        gamma = float(self.dislike[0])
-        judged = profile.judged if gamma > 0 else profile.liked
-        targets = np.zeros(len(judged), np.float32)
-        targets[: len(profile.liked)] = 1.0
-        weights = np.where(targets > 0, np.float32(1), np.float32(gamma))
-        return self.factors[judged], weights, targets
-
-
-def _by_judgements(z: _Real, weights: _Real) -> _Real:
-    """Ω⁻¹ + Z Zᵀ, (m, m): for a profile of fewer judgements than there are factors."""
+def _by_judgements(z: _Real) -> _Real:
+    """I + Z Zᵀ, (m, m): for a profile of fewer likes than there are factors."""
     system = z @ z.T
-    system[np.diag_indices_from(system)] += 1.0 / weights
+    system[np.diag_indices_from(system)] += 1.0
     return system
 
 
-def _by_factors(z: _Real, weights: _Real) -> _Real:
-    """I + Zᵀ Ω Z, (d, d): for one of more."""
-    system = (z.T * weights) @ z
+def _by_factors(z: _Real) -> _Real:
+    """I + Zᵀ Z, (d, d): for one of more."""
+    system = z.T @ z
     system[np.diag_indices_from(system)] += 1.0
     return system
 
@@ -178,7 +165,4 @@ def _row(matrix: sparse.csr_array, at: int) -> IntArray:
 
 def load(arrays: Arrays) -> IALS:
     """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
-    return IALS(
-        factors=checked(arrays, "factors", np.float32, 2),
-        dislike=checked(arrays, "dislike", np.float64, 1, shape=(1,)),
-    )
+    return IALS(factors=checked(arrays, "factors", np.float32, 2))

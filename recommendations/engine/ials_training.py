@@ -85,7 +85,7 @@ def fit(
                 progress("ials", (epoch + 1) / given["epochs"])
     if not np.isfinite(V).all():
         raise TrainingFailed("the factors grew beyond 32 bits: use a larger regularisation")
-    return IALS(_worked_in(V, users, given), np.array([given["dislike"]], np.float64))
+    return IALS(_worked_in(V, users, given))
 
 
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:

@@ -58,6 +58,11 @@ class Interactions:
         """Likes of each song, (n_songs,)."""
         return np.bincount(self.songs[self.values > 0], minlength=self.n_songs)
 
+    @property
+    def share_of_dislikes(self) -> float:
+        """What part of the judgements are dislikes; 0 where there are none at all."""
+        return float((self.values < 0).mean()) if len(self) else 0.0
+
     def _matrix(self, mask: BoolArray) -> sparse.csr_array:
         users, songs = self.users[mask], self.songs[mask]
         shape = (self.n_users, self.n_songs)

@@ -1,44 +1,44 @@
-"""Item models: a song's score is the sum of what each liked song of the profile lends it.
+"""Item models: a song's score is the sum of what each judged song of the profile lends it.
 
-The score is β_j + Σ W_ij over the liked songs i, so taking a like back takes exactly W_ij away.
-The algorithms of this kind differ only in how W is made: local_ridge_training.py, turbo_cf.py and
-item_knn.py.
+The score is β_j + Σ W_ij over the liked songs i + Σ V_ij over the disliked ones, V ≤ 0: a dislike
+lowers scores or leaves them. Taking a judgement back takes exactly its W_ij or V_ij away. The
+algorithms of this kind differ only in how W and V are made: local_ridge_training.py, turbo_cf.py,
+item_knn.py, judged_knn_training.py; V is empty in all but the last.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recommendations.engine import sparse_rows
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
-from recommendations.engine.model import Arrays, Model, NoKnownSongs
-from recommendations.engine.stored import checked, checked_offsets, checked_rows
-
-_Rows: TypeAlias = tuple[IntArray, FloatArray, npt.NDArray[np.int64]]
+from recommendations.engine.model import Arrays, BrokenModel, Model, NoKnownSongs
+from recommendations.engine.sparse_rows import Gathered, SparseRows
+from recommendations.engine.stored import checked, checked_rows
 
 
 @dataclass(frozen=True)
 class ItemModel(Model):
-    """Weights W by liked song, in compressed rows: row i holds the songs that liking i lifts.
+    """Weights by judged song: row i holds the songs that liking, or disliking, i moves.
 
-    offsets: int64 (n_songs + 1,). rows: int32 and weights: float32, both (nonzeros,).
+    liking: W. disliking: V, nowhere over 0.
     base: β, float32 (n_songs,), a trace of popularity that orders what no like speaks for.
     similar_rows: int32 (n_songs, s), best first, padded with -1; likeness: float32, the same.
     """
 
     algorithm: str
-    offsets: npt.NDArray[np.int64]
-    rows: IntArray
-    weights: FloatArray
+    liking: SparseRows
+    disliking: SparseRows
     base: FloatArray
     similar_rows: IntArray
     likeness: FloatArray
     # The rows of the profile that was folded in last: its list is explained right after it is
     # scored. One tuple in a list, swapped whole, so that threads never see half of it.
-    _last: list[tuple[IntArray, _Rows]] = field(default_factory=list, init=False, repr=False)
+    _last: list[tuple[Profile, Gathered, Gathered]] = field(
+        default_factory=list, init=False, repr=False
+    )
 
     @property
     def n_songs(self) -> int:
@@ -46,43 +46,53 @@ class ItemModel(Model):
         return len(self.base)
 
     def scores(self, profile: Profile) -> FloatArray:
-        """β plus the weights of the liked songs, float32 (n_songs,).
+        """β plus the weights of the judged songs, float32 (n_songs,).
 
-        A dislike only takes its song out of what may be recommended, which is the caller's part.
-        Raises NoKnownSongs when no liked song has a weight.
+        Raises NoKnownSongs when no liked song has a weight: dislikes alone say what not to play,
+        and not what to.
         """
-        rows, weights, _ = self._rows_of(profile.liked)
-        if not len(rows):
+        liked, disliked = self._rows_of(profile)
+        if not len(liked.columns):
             raise NoKnownSongs
-        lifted = np.bincount(rows, weights, minlength=self.n_songs)
+        moved = np.bincount(liked.columns, liked.weights, minlength=self.n_songs)
+        if len(disliked.columns):
+            moved += np.bincount(disliked.columns, disliked.weights, minlength=self.n_songs)
         # Added in double and rounded once, in one pass over the songs.
         scores = np.empty(self.n_songs, np.float32)
-        return np.add(lifted, self.base, out=scores, casting="same_kind")
+        return np.add(moved, self.base, out=scores, casting="same_kind")
 
     def score_block(
         self, likes: sparse.csr_array, dislikes: sparse.csr_array
     ) -> tuple[FloatArray, BoolArray]:
-        """The same for many profiles: a sparse product."""
-        scores = (likes @ self._matrix).toarray()
+        """The same for many profiles: sparse products. β alone for one that is not known."""
+        moved = likes @ self.liking.matrix
+        known: BoolArray = likes @ self.liking.filled().astype(np.float32) > 0
+        if len(self.disliking.weights):
+            heard = sparse.diags_array(known.astype(np.float32)).tocsr()
+            moved = moved + heard @ dislikes @ self.disliking.matrix
+        scores: FloatArray = moved.toarray()
         scores += self.base
-        known: BoolArray = likes @ (np.diff(self.offsets) > 0).astype(np.float32) > 0
         return scores, known
 
     def removal_effects(self, profile: Profile, song: int) -> npt.NDArray[np.float64]:
-        """W_ij of each liked song i, 0 of each disliked one: (m,)."""
+        """W_ij of each liked song i, V_ij of each disliked one: (m,); see ``effects_on``."""
         return self.effects_on(profile, np.array([song], np.int32))[:, 0]
 
     def effects_on(self, profile: Profile, songs: IntArray) -> npt.NDArray[np.float64]:
-        """W_ij of each liked song i and each song j asked about: (m, len(songs))."""
-        effects = np.zeros((len(profile.liked) + len(profile.disliked), len(songs)))
-        rows, weights, ends = self._rows_of(profile.liked)
-        column = np.full(self.n_songs, -1, np.int32)
-        column[songs] = np.arange(len(songs), dtype=np.int32)
-        columns = column[rows]
-        asked = np.flatnonzero(columns >= 0)
-        owners = np.searchsorted(ends, asked, side="right")
-        effects[owners, columns[asked]] = weights[asked]
-        return effects
+        """W_ij or V_ij of each judged song i and each song j asked about: (m, len(songs)).
+
+        Dislikes count beside a known like only: where there is but one, what they take away
+        goes with it.
+        """
+        liked, disliked = self._rows_of(profile)
+        lifted = liked.at(songs, self.n_songs)
+        known = np.flatnonzero(self.liking.filled()[profile.liked])
+        if not len(known) or not len(disliked.columns):
+            return np.vstack([lifted, np.zeros((len(profile.disliked), len(songs)))])
+        sunk = disliked.at(songs, self.n_songs)
+        if len(known) == 1:
+            lifted[known[0]] += sunk.sum(axis=0)
+        return np.vstack([lifted, sunk])
 
     def empty_scores(self) -> FloatArray:
         """β of every song."""
@@ -97,51 +107,35 @@ class ItemModel(Model):
     def arrays(self) -> Arrays:
         """Every array by its name."""
         return {
-            "offsets": self.offsets,
-            "rows": self.rows,
-            "weights": self.weights,
+            **self.liking.arrays(),
+            **self.disliking.arrays("dislike_"),
             "base": self.base,
             "similar_rows": self.similar_rows,
             "likeness": self.likeness,
         }
 
-    @cached_property
-    def _matrix(self) -> sparse.csr_array:
-        """W as a sparse matrix (n_songs, n_songs)."""
-        shape = (self.n_songs, self.n_songs)
-        return sparse.csr_array((self.weights, self.rows, self.offsets), shape=shape)
-
-    def _rows_of(self, liked: IntArray) -> _Rows:
-        for folded, rows in self._last:
-            if folded is liked:
-                return rows
-        found = self._gathered(liked)
-        self._last[:] = [(liked, found)]
+    def _rows_of(self, profile: Profile) -> tuple[Gathered, Gathered]:
+        for folded, liked, disliked in self._last:
+            if folded.liked is profile.liked and folded.disliked is profile.disliked:
+                return liked, disliked
+        found = self.liking.gathered(profile.liked), self.disliking.gathered(profile.disliked)
+        self._last[:] = [(profile, *found)]
         return found
-
-    def _gathered(self, liked: IntArray) -> _Rows:
-        """W's rows of these songs, end to end: targets, weights, and where each song's row ends."""
-        starts, stops = self.offsets[liked], self.offsets[liked + 1]
-        # Slices, not an index array: a row lies in one piece, and copying pieces is cheaper.
-        spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
-        if not spans:
-            return self.rows[:0], self.weights[:0], starts
-        rows = np.concatenate([self.rows[start:stop] for start, stop in spans])
-        weights = np.concatenate([self.weights[start:stop] for start, stop in spans])
-        return rows, weights, np.cumsum(stops - starts)
 
 
 def load(algorithm: str, arrays: Arrays) -> ItemModel:
     """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
     base = checked(arrays, "base", np.float32, 1)
     n_songs = len(base)
-    weights = checked(arrays, "weights", np.float32, 1)
+    liking = sparse_rows.load(arrays, n_songs)
+    disliking = sparse_rows.load(arrays, n_songs, "dislike_")
+    if disliking.weights.max(initial=0) > 0:
+        raise BrokenModel("array 'dislike_weights' lifts songs for being disliked")
     likeness = checked(arrays, "likeness", np.float32, 2, shape=(n_songs, None))
     return ItemModel(
         algorithm=algorithm,
-        offsets=checked_offsets(arrays, "offsets", n_songs + 1, len(weights)),
-        rows=checked_rows(arrays, "rows", n_songs, shape=(len(weights),)),
-        weights=weights,
+        liking=liking,
+        disliking=disliking,
         base=base,
         similar_rows=checked_rows(
             arrays,

@@ -6,6 +6,7 @@ from scipy import sparse
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.neighbours import Neighbours
+from recommendations.engine.sparse_rows import SparseRows
 
 SIMILAR_KEPT = 50
 
@@ -17,25 +18,27 @@ def item_model(
     weights: FloatArray,
     *,
     base: float,
+    dislike: float = 0.0,
+    base_dislikes: float = 0.0,
 ) -> ItemModel:
     """The weights by liked song instead of by recommended song, and the songs most alike.
 
     weights: of each song's neighbours, float32 (n_songs, K). base: what the most liked song gets
-    for being that; others in proportion to their likes.
+    for being that; others in proportion to their likes, less ``base_dislikes`` for each dislike.
+    dislike: V = −dislike · max(W, 0), what disliking a song takes from those that liking it lifts.
     """
     n_songs, rows = interactions.n_songs, neighbours.rows
     used = (rows >= 0) & (weights != 0)
     columns = np.nonzero(used)[0].astype(np.int32)
     W = sparse.csr_array((weights[used], (rows[used], columns)), shape=(n_songs, n_songs))
-    W.sort_indices()
     counts = interactions.like_counts
+    standing = counts - base_dislikes * interactions.dislikes.sum(axis=0)
     order = np.argsort(-neighbours.likeness, axis=1, kind="stable")[:, :SIMILAR_KEPT]
     return ItemModel(
         algorithm=algorithm,
-        offsets=W.indptr.astype(np.int64),
-        rows=W.indices.astype(np.int32),
-        weights=W.data,
-        base=(base * counts / max(1, counts.max(initial=0))).astype(np.float32),
-        similar_rows=np.take_along_axis(rows, order, axis=1),
+        liking=SparseRows.of(W),
+        disliking=SparseRows.of(W.maximum(0) * -dislike) if dislike else SparseRows.empty(n_songs),
+        base=(base * standing / max(1, counts.max(initial=0))).astype(np.float32),
+        similar_rows=np.take_along_axis(np.where(neighbours.likeness > 0, rows, -1), order, axis=1),
         likeness=np.take_along_axis(neighbours.likeness, order, axis=1),
     )

@@ -28,10 +28,18 @@ AXES: dict[str, Axes] = {
         "power": (0.4, 0.6, 0.8, 1.0),
         "neighbours": (100, 200, 400),
     },
+    "judged_knn": {
+        "neighbours": (50, 100, 200, 400),
+        "shrinkage": (1.0, 3.0, 10.0, 30.0),
+        "dislike": (0.0, 0.3, 1.0, 3.0),
+        "base": (0.1, 0.3, 1.0, 3.0),
+        "base_dislikes": (0.0, 0.5, 1.0),
+    },
     # With few factors it is quick to find the rest; how many there are comes last.
     "ials": {
         "regularisation": (0.00005, 0.00015, 0.0005, 0.0015, 0.005, 0.015),
         "unobserved": (0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+        "dislike": (0.0, 0.1, 0.3, 1.0),
         "factors": (32, 64, 128, 256, 512, 1024, 2048),
     },
     "svd": {
@@ -41,6 +49,11 @@ AXES: dict[str, Axes] = {
         "dislike": (-1.0, -0.5, 0.0),
     },
 }
+# Where dislikes are this part of all judgements, an algorithm and parameters that only they make
+# sense of are tried: SVD has something to learn then without sampled negatives.
+ENOUGH_DISLIKES = 0.05
+OF_DISLIKES = ("judged_knn", "dislike", "base_dislikes")
+STARTS_WITH_DISLIKES: dict[str, dict[str, Any]] = {"svd": {"negatives": 0, "fold_in": 1.0}}
 # A step must gain this part of the score to be taken: less is within the noise of the cut.
 LEAST_GAIN = 0.003
 # Twice the factors are four times the work: that must be worth more.
@@ -56,12 +69,20 @@ def search(
     algorithm has reached, popularity aside: it has no defaults to be improved.
     named: it was asked for by name, so its defaults are tried however long they take.
     """
+    disliked = trials.cut.train.share_of_dislikes >= ENOUGH_DISLIKES
+    if algorithm in OF_DISLIKES and not disliked and not named:
+        return
     start = Recipe(algorithm, algorithms.defaults(algorithm), seed)
     trials.run(start, whatever_it_takes=named)
+    if disliked and algorithm in STARTS_WITH_DISLIKES:
+        other = start.parameters | STARTS_WITH_DISLIKES[algorithm]
+        trials.run(replace(start, parameters=other))
     best = trials.best(algorithm)
     if best is None or any(best.score < worth * rival.score for rival in trials.rivals(algorithm)):
         return
     for name, values in AXES[algorithm].items():
+        if name in OF_DISLIKES and not disliked:
+            continue
         upward = _walk(trials, best, name, sorted(values))
         best = _walk(trials, best, name, sorted(values, reverse=True)) if upward is best else upward
 

@@ -2,13 +2,15 @@
 
 The model is r ≈ μ + b_u + b_j + q_j·p_u. What is kept of the training is about songs only; a user,
 also one who was not there, is found by ridge regression on the songs' fixed factors. With
-q̃_j = (1, q_j) and p̃ = (b_u, p_u) the regression minimises, over the judged songs S,
+q̃_j = (1, q_j) and p̃ = (b_u, p_u) the regression minimises, over the liked songs S,
 
     Σ_S (t_i − q̃_i·p̃)² + α Σ_j (−μ − b_j − q̃_j·p̃)² + ρ|p̃|²,      t_i = r_i − μ − b_i
 
 The middle term stands for the songs not judged, taken as ratings of 0, as the sampled negatives
 of the training are; without it every song would look as good as a liked one. Neither α nor ρ
-depends on the size of S, so that taking a judgement out changes one term only.
+depends on the size of S, so that taking a judgement out changes one term only. A dislike i then
+takes (μ + b_i − r_i)⁺ max(0, q_j G⁻¹ q_i) from song j, G the system's part of the factors that no
+judgement changes: by how much it lies under what is expected of its song (sinking.py).
 """
 
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from scipy import sparse
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Profile
 from recommendations.engine.model import Arrays, BrokenModel, Model, NoKnownSongs
 from recommendations.engine.ranking import top_k
+from recommendations.engine.sinking import falls, sink
 from recommendations.engine.stored import checked
 
 Matrix = npt.NDArray[np.floating[Any]]
@@ -55,6 +58,7 @@ class SVD(Model):
             raise NoKnownSongs
         user = np.linalg.solve(*self._equations(profile))
         found: FloatArray = self._ratings_of(user[None])[0]
+        sink(found, self.factors, self._pulls(profile.disliked))
         return found
 
     def folded(self, profile: Profile) -> Callable[[IntArray], FloatArray]:
@@ -74,7 +78,10 @@ class SVD(Model):
         A = np.stack([left for left, _ in systems])
         users = np.linalg.solve(A, np.stack([right for _, right in systems])[..., None])[..., 0]
         known: BoolArray = np.diff(likes.indptr) + np.diff(dislikes.indptr) > 0
-        return self._ratings_of(users), known
+        scores = self._ratings_of(users)
+        for at, row in enumerate(scores):
+            sink(row, self.factors, self._pulls(_row(dislikes, at)))
+        return scores, known
 
     def removal_effects(self, profile: Profile, song: int) -> npt.NDArray[np.float64]:
         """What the song's score loses without each judgement, (m,): see ``effects_on``."""
@@ -84,18 +91,19 @@ class SVD(Model):
         """What each score loses without each judgement, (m, len(songs)).
 
         With g_ij = q̃_j A⁻¹ q̃_i and h_i = g_ii: g_ij (t_i − q̃_i·p̃) / (1 − h_i), which is what
-        solving again without i comes to (Sherman & Morrison 1950).
+        solving again without i comes to (Sherman & Morrison 1950); of a dislike, what it takes.
         """
         A, right = self._equations(profile)
-        judged, targets = self._judged(profile)
-        inverted = np.linalg.solve(A, np.column_stack([judged.T, right]))
+        liked, targets = self._liked(profile)
+        inverted = np.linalg.solve(A, np.column_stack([liked.T, right]))
         influence, user = inverted[:, :-1], inverted[:, -1]
-        own = np.einsum("if,fi->i", judged, influence)
-        missed = (targets - judged @ user) / (1.0 - own)
+        own = np.einsum("if,fi->i", liked, influence)
+        missed = (targets - liked @ user) / (1.0 - own)
         effects: npt.NDArray[np.float64] = (
             (self._extended(songs) @ influence).T * missed[:, None]
         ).astype(np.float64)
-        return effects
+        taken = falls(self.factors[songs], self._pulls(profile.disliked))
+        return np.vstack([effects, -taken])
 
     def empty_scores(self) -> FloatArray:
         """The ratings foretold for a user who has judged nothing."""
@@ -133,15 +141,21 @@ class SVD(Model):
 
     def _equations(self, profile: Profile) -> tuple[Matrix, Matrix]:
         """A and the right side of A p̃ = right."""
-        judged, targets = self._judged(profile)
-        return self.gram + judged.T @ judged, self.right + judged.T @ targets
+        liked, targets = self._liked(profile)
+        return self.gram + liked.T @ liked, self.right + liked.T @ targets
 
-    def _judged(self, profile: Profile) -> tuple[Matrix, Matrix]:
-        """q̃ of the judged songs (m, f + 1), and their targets t (m,)."""
-        mean, like, dislike = self.ratings
-        rows = profile.judged
-        rated = np.repeat([like, dislike], [len(profile.liked), len(profile.disliked)])
-        return self._extended(rows), rated - mean - self.biases[rows]
+    def _liked(self, profile: Profile) -> tuple[Matrix, Matrix]:
+        """q̃ of the liked songs (m, f + 1), and their targets t (m,)."""
+        mean, like, _ = self.ratings
+        return self._extended(profile.liked), like - mean - self.biases[profile.liked]
+
+    def _pulls(self, disliked: IntArray) -> FloatArray:
+        """(μ + b_i − r_i)⁺ G⁻¹ q_i of each disliked song, (m, f)."""
+        mean, _, dislike = self.ratings
+        missed = np.maximum(mean + self.biases[disliked] - dislike, 0.0)
+        solved = np.linalg.solve(self.gram[1:, 1:], self.factors[disliked].T).T
+        pulls: FloatArray = (missed[:, None] * solved).astype(np.float32)
+        return pulls
 
     def _extended(self, rows: IntArray) -> Matrix:
         """q̃ = (1, q) of these songs, float64 (m, f + 1)."""

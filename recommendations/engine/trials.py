@@ -17,7 +17,7 @@ import numpy.typing as npt
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import BLENDED, blend_of, parts_of
 from recommendations.engine.cutting import Cut, HeldOut, cut, halves
-from recommendations.engine.evaluation import Evaluation, evaluate
+from recommendations.engine.evaluation import ENOUGH_JUDGES, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 
@@ -35,7 +35,8 @@ BLEND_ASKS = 4
 class Trial:
     """How a candidate did on the cut, or why it was left out.
 
-    seconds: of fitting and asking. fit_seconds: of fitting alone.
+    seconds: of fitting and asking. fit_seconds: of fitting alone. judges: how many users had
+    both likes and dislikes held back.
     """
 
     recipe: Recipe
@@ -43,6 +44,7 @@ class Trial:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     left_out: str = ""
+    judges: int = 0
 
     @property
     def measured(self) -> bool:
@@ -51,8 +53,9 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """What procedures are compared by: NDCG@10 + NDCG@100."""
-        return self.metrics["ndcg@10"] + self.metrics["ndcg@100"]
+        """What procedures are compared by: NDCG@10 + NDCG@100, times the AUC where it is known."""
+        ranked = self.metrics["ndcg@10"] + self.metrics["ndcg@100"]
+        return ranked * self.metrics["auc"] if self.judges >= ENOUGH_JUDGES else ranked
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -213,7 +216,7 @@ class Trials:
             self._slowness[recipe.algorithm] = (
                 self._slowness.get(recipe.algorithm, 1.0) * fit_seconds / projected
             )
-        trial = Trial(recipe, found.metrics, ended - started, fit_seconds)
+        trial = Trial(recipe, found.metrics, ended - started, fit_seconds, judges=found.judges)
         self._keep(trial, model)
         if deciding and trial.measured:
             self._ask_deciding(recipe, model)

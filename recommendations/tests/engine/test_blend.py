@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, blend
+from recommendations.engine import algorithms, blend, blending
 from recommendations.engine.blend import CANDIDATES
 from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of, scale_of
 from recommendations.engine.blending import weigh
@@ -20,6 +20,7 @@ from recommendations.tests.engine.worlds import (
     listeners_with_taste,
     profile,
     profile_of,
+    two_camps,
 )
 
 RIDGE = Recipe("local_ridge", {"ridge": 2.0})
@@ -144,14 +145,41 @@ def test_weights_favour_what_foretells_and_leave_out_what_adds_nothing(
     parted = cut(world, seed=0)
     ridge, same, noise = fitted(parted.train, RIDGE, RIDGE, KNN)
     assert isinstance(noise, ItemModel)
-    drawn = np.random.default_rng(0).standard_normal(len(noise.weights)).astype(np.float32)
-    noise = replace(noise, weights=drawn)
+    drawn = np.random.default_rng(0).standard_normal(len(noise.liking.weights))
+    noise = replace(noise, liking=replace(noise.liking, weights=drawn.astype(np.float32)))
 
     weights = weigh([ridge, same, noise], parted, 0)
 
     assert weights[0] == 1.0
     # The same again is no gain, and noise is less.
     assert weights[1:] == [0.0, 0.0]
+
+
+def test_weights_are_worth_their_ndcgs_times_the_auc_by_hand() -> None:
+    # One song of two was liked, and the second part alone puts it first: NDCG 1 at both ends.
+    # Of the two pairs the first part has both right, the second one.
+    asked = blending._Asked(
+        features=np.array([[[0, 1], [1, 0]]], np.float32),
+        relevant=np.array([[True, False]]),
+        ideals=np.ones((1, 2)),
+        pairs=blending._Pairs(np.array([[1, 1], [1, -1]], np.float32), np.array([0.5, 0.5])),
+    )
+
+    assert asked.worth(np.array([0.0, 1.0])) == pytest.approx(2 * 0.5)
+    assert asked.worth(np.array([1.0, 0.0])) == pytest.approx(2 / np.log2(3))
+    # Both weigh the same: the second pair is a tie.
+    assert asked.pairs.auc(np.array([1.0, 1.0])) == pytest.approx(0.75)
+
+
+def test_the_auc_of_weights_is_that_of_the_evaluation() -> None:
+    # Few enough judgements a user that all pairs count.
+    parted = cut(two_camps(users=300), seed=0)
+    models = [algorithms.fit(Recipe(name, {}), parted.train) for name in ("judged_knn", "item_knn")]
+    asked = blending._ask(models, parted, 0)
+    for weights in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.5]):
+        made = blend_of(models, weights, parted.train, 0)
+        found = evaluate(made, parted.train, parted.held_out, ks=(10,), intervals=False)
+        assert asked.pairs.auc(np.array(weights)) == pytest.approx(found.metrics["auc"], abs=1e-3)
 
 
 def test_a_blend_is_trained_from_its_recipe_alone(world: Interactions) -> None:

@@ -18,7 +18,7 @@ def weights(algorithm: str, world: Interactions = WORLD, **parameters: float) ->
     """W by liked song and recommended song, dense."""
     model = algorithms.fit(Recipe(algorithm, parameters), world)
     assert isinstance(model, ItemModel)
-    return model._matrix.toarray()
+    return model.liking.matrix.toarray()
 
 
 def test_turbo_cf_divides_by_likes_of_users_and_of_songs_and_sharpens() -> None:

@@ -57,7 +57,6 @@ def test_without_times_each_user_hides_an_eighth_but_at_least_one_like() -> None
     rows = [(0, s, 1) for s in range(20)]  # 20 / 8 = 2.5, rounded to 3
     rows += [(1, s, 1) for s in range(3)]  # at least one
     rows += [(2, s, 1) for s in range(2)]  # too few to hide any
-    rows += [(1, s, -1) for s in range(5, 10)]  # dislikes stay
     world = interactions(rows, users=3, songs=20)
 
     parted = cut(world, seed=7)
@@ -66,6 +65,30 @@ def test_without_times_each_user_hides_an_eighth_but_at_least_one_like() -> None
     assert np.bincount(parted.held_out.users, minlength=3).tolist() == [3, 1, 0]
     assert (parted.held_out.values > 0).all()
     assert len(parted.train) + 4 == len(world)
+
+
+def test_without_times_an_eighth_of_the_dislikes_is_hidden_too_of_users_who_are_asked() -> None:
+    rows = [(user, s, 1) for user in range(3) for s in range(8)]
+    rows += [(0, s, -1) for s in range(8, 28)]  # 2.5, rounded to 3
+    rows += [(1, s, -1) for s in range(8, 11)]  # at least one
+    rows += [(2, s, -1) for s in range(8, 10)]  # too few to hide any
+    rows += [(3, s, -1) for s in range(20)]  # no like to ask about
+    world = interactions(rows, users=4, songs=28)
+
+    held = cut(world, seed=7).held_out
+
+    assert np.bincount(held.users[held.values > 0], minlength=4).tolist() == [1, 1, 1, 0]
+    assert np.bincount(held.users[held.values < 0], minlength=4).tolist() == [3, 1, 0, 0]
+
+
+def test_dislikes_do_not_change_which_likes_are_hidden() -> None:
+    likes = [(user, s, 1) for user in range(5) for s in range(9)]
+    dislikes = [(user, s, -1) for user in range(5) for s in range(9, 14)]
+
+    alone = cut(interactions(likes, users=5, songs=14), seed=3).held_out
+    beside = cut(interactions(likes + dislikes, users=5, songs=14), seed=3).held_out
+
+    assert beside.songs[beside.values > 0].tolist() == alone.songs.tolist()
 
 
 def test_the_order_of_the_rows_does_not_change_the_draw() -> None:

@@ -27,11 +27,7 @@ def trained(world: Interactions, **parameters: float) -> ItemModel:
 
 
 def weights(model: ItemModel) -> np.ndarray:
-    W = np.zeros((model.n_songs, model.n_songs), np.float32)
-    for song in range(model.n_songs):
-        span = slice(model.offsets[song], model.offsets[song + 1])
-        W[song, model.rows[span]] = model.weights[span]
-    return W
+    return np.asarray(model.liking.matrix.toarray())
 
 
 def test_two_songs_with_one_neighbour_each_by_hand() -> None:

@@ -5,15 +5,26 @@ import pytest
 
 from recommendations.engine import algorithms
 from recommendations.engine.interactions import Profile
+from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, NoKnownSongs, Parameters, Recipe
 from recommendations.engine.ranking import top_k
 from recommendations.engine.reasons import explain, explain_all
+from recommendations.engine.sparse_rows import SparseRows
 from recommendations.tests.engine.worlds import listeners_with_taste, profile, profile_of
 
 WORLD = listeners_with_taste(users=80, songs=60)
 PARAMETERS: dict[str, Parameters] = {
     "local_ridge": {"ridge": 2.0},
     "svd": {"epochs": 5, "factors": 8},
+    "ials": {"factors": 16, "dislike": 0.5},
+    "blend": {
+        "parts": [
+            ["local_ridge", {"ridge": 2.0}, 1.0],
+            ["judged_knn", {}, 0.5],
+            ["ials", {"factors": 16, "dislike": 0.5}, 0.7],
+            ["svd", {"epochs": 5, "factors": 8, "negatives": 0}, 0.7],
+        ]
+    },
 }
 
 
@@ -63,6 +74,18 @@ def test_every_removal_effect_is_exact_not_only_the_named_ones(model: Model) -> 
             assert scores[song] - after == pytest.approx(effect, abs=1e-4)
 
 
+def test_effects_of_a_profile_with_one_like_are_exact_too(model: Model) -> None:
+    songs = np.array([0, 17, 59], np.int32)
+    mine = profile([7], [2, 11, 30])
+
+    effects = model.effects_on(mine, songs)
+
+    for at, judged in enumerate(mine.judged):
+        for place, song in enumerate(songs):
+            fall = score(model, mine, song) - score(model, without(mine, int(judged)), song)
+            assert fall == pytest.approx(effects[at, place], abs=1e-4)
+
+
 def test_a_list_is_explained_as_its_songs_are_one_by_one(model: Model) -> None:
     mine = profile_of(WORLD, 5)
     rows, scores = top_k(model.scores(mine), 10, excluded=mine.judged)
@@ -76,13 +99,14 @@ def test_a_list_is_explained_as_its_songs_are_one_by_one(model: Model) -> None:
 
 def test_shares_by_hand() -> None:
     # Two likes lift song 2 by 0.3 and 0.1, and nothing else does.
-    from recommendations.engine.item_model import ItemModel
-
     model = ItemModel(
         algorithm="local_ridge",
-        offsets=np.array([0, 1, 2, 2], np.int64),
-        rows=np.array([2, 2], np.int32),
-        weights=np.array([0.3, 0.1], np.float32),
+        liking=SparseRows(
+            np.array([0, 1, 2, 2], np.int64),
+            np.array([2, 2], np.int32),
+            np.array([0.3, 0.1], np.float32),
+        ),
+        disliking=SparseRows.empty(3),
         base=np.zeros(3, np.float32),
         similar_rows=np.empty((3, 0), np.int32),
         likeness=np.empty((3, 0), np.float32),

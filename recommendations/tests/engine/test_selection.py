@@ -62,6 +62,14 @@ def test_the_winner_has_the_greatest_sum_of_both_ndcgs(world: Interactions) -> N
     assert len(scores) >= 4
 
 
+def test_the_auc_counts_as_much_where_enough_users_tell_it() -> None:
+    recipe, metrics = Recipe("svd", {}), {"ndcg@10": 0.2, "ndcg@100": 0.3, "auc": 0.7}
+
+    assert Trial(recipe, metrics, judges=100).score == pytest.approx(0.5 * 0.7)
+    assert Trial(recipe, metrics, judges=99).score == pytest.approx(0.5)
+    assert Trial(recipe, {"ndcg@10": 0.2, "ndcg@100": 0.3}).score == pytest.approx(0.5)
+
+
 def test_the_same_data_and_seed_make_the_same_choice(world: Interactions) -> None:
     first, second = (choose(world, budget_seconds=ENOUGH, seed=5) for _ in range(2))
 

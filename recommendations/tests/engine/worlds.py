@@ -59,3 +59,14 @@ def profile_of(world: Interactions, user: int) -> Profile:
 
 def _shares(weights: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float]:
     return list(weights / weights.sum())
+
+
+def two_camps(*, users: int = 200, songs: int = 40, seed: int = 0) -> Interactions:
+    """Each user judges half of the songs at random, liking mostly those of one of two kinds."""
+    rng = np.random.default_rng(seed)
+    rows: list[Row] = []
+    for user in range(users):
+        for song in rng.choice(songs, songs // 2, replace=False):
+            likes = rng.random() < (0.8 if song % 2 == user % 2 else 0.2)
+            rows.append((user, int(song), 1 if likes else -1))
+    return interactions(rows, users=users, songs=songs)
