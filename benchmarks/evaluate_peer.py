@@ -22,8 +22,8 @@ from benchmarks import peers  # noqa: E402 - the rest needs Django's settings
 from recommendations.engine.cutting import Cut, cut, split  # noqa: E402
 from recommendations.engine.evaluation import evaluate  # noqa: E402
 from recommendations.engine.interactions import Interactions  # noqa: E402
-from recommendations.engine.model import Parameters  # noqa: E402
-from recommendations.engine.trials import KS, MOST_USERS  # noqa: E402
+from recommendations.engine.model import Parameters, Recipe  # noqa: E402
+from recommendations.engine.trials import KS, MOST_USERS, Trial  # noqa: E402
 from recommendations.loading.judgement_files import (  # noqa: E402
     held_out_of,
     read_judgements,
@@ -83,7 +83,7 @@ def tuned(name: str, train: Interactions, seed: int) -> Parameters:
 
 
 def _score(name: str, parted: Cut, choice: Parameters, seed: int) -> float:
-    """What ours are chosen by: NDCG@10 + NDCG@100."""
+    """What ours are chosen by."""
     model = peers.fit(name, parted.train, choice, seed)
     found = evaluate(
         model,
@@ -94,7 +94,8 @@ def _score(name: str, parted: Cut, choice: Parameters, seed: int) -> float:
         intervals=False,
         most_users=MOST_USERS,
     )
-    return found.metrics.get("ndcg@10", 0.0) + found.metrics.get("ndcg@100", 0.0)
+    trial = Trial(Recipe(name, choice, seed), found.metrics, judges=found.judges)
+    return trial.score if trial.measured else 0.0
 
 
 def _arguments() -> argparse.Namespace:
