@@ -29,7 +29,16 @@ def likes(web: Web, user_id: str) -> dict[str, str]:
 def recommended(web: Web) -> Any:
     status, answer = web.call("GET", f"/api/v1/users/{LISTENER}/recommendations?limit=10")
     assert status == 200
-    return answer["results"], answer["model"]["version"], answer["strategy"]
+    return rounded(answer["results"]), answer["model"]["version"], answer["strategy"]
+
+
+def rounded(value: Any) -> Any:
+    """The same with four digits after the point: a sum differs by the order of a profile's rows."""
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def say(web: Web, user_id: str, song_id: str, action: str = "like") -> tuple[int, Any]:
