@@ -22,7 +22,8 @@ from recommendations.engine import algorithms
 from recommendations.engine.model import Arrays, BrokenModel, Model, Recipe
 from recommendations.song_index import BrokenIndex, SongIndex
 
-FORMAT = 1
+# Raised when an array comes, goes or means another thing: older artifacts are then refused whole.
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 
@@ -88,6 +89,15 @@ def publish(
 def load(version: str) -> StoredModel:
     """Read a version and check all of it. Raises BrokenArtifact, which says what is wrong."""
     return _read(Path(settings.MODEL_DIR) / version, version)
+
+
+def is_of_this_format(version: str) -> bool:
+    """Whether the version is there in the format of this code. Its arrays are not looked at."""
+    try:
+        _read_manifest(Path(settings.MODEL_DIR) / version)
+    except BrokenArtifact:
+        return False
+    return True
 
 
 def remove(version: str) -> None:

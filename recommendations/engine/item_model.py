@@ -2,8 +2,8 @@
 
 The score is β_j + Σ W_ij over the liked songs i + Σ V_ij over the disliked ones, V ≤ 0: a dislike
 lowers scores or leaves them. Taking a judgement back takes exactly its W_ij or V_ij away. The
-algorithms of this kind differ only in how W and V are made: local_ridge_training.py, turbo_cf.py,
-item_knn.py, judged_knn_training.py; V is empty in all but the last.
+algorithms of this kind differ only in how W and V are made: local_ridge_training.py,
+turbo_cf_training.py, item_knn_training.py, judged_knn_training.py; V is empty in all but the last.
 """
 
 from dataclasses import dataclass, field

@@ -45,6 +45,25 @@ def test_a_pinned_algorithm_is_the_one_that_goes_live(town: None, settings: Any)
     assert recommend_for("rocker0", Wanted())["model"]["algorithm"] == "svd"
 
 
+def test_a_live_version_of_another_format_is_replaced_without_any_change_whatever_the_gate_says(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = retrain().version
+    assert old is not None
+    monkeypatch.setattr(model_store, "FORMAT", model_store.FORMAT + 1)
+    choose = selection.choose
+    monkeypatch.setattr(
+        selection, "choose", lambda *args, **kwargs: replace(choose(*args, **kwargs), promote=False)
+    )
+
+    outcome = retrain(only_if_changed=True)
+
+    assert outcome.status == "live"
+    assert "artifact cannot be read" in outcome.reason
+    assert ModelVersion.objects.get(is_live=True).version == outcome.version != old
+    assert retrain(only_if_changed=True).status == "unchanged"
+
+
 def test_unchanged_data_are_not_trained_on_again(town: None) -> None:
     retrain()
 

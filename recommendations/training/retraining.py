@@ -68,7 +68,12 @@ def _retrain(
 
 
 def data_changed() -> bool:
-    """Whether songs, profiles or the algorithm asked for differ from the last finished training."""
+    """Whether songs, profiles or the algorithm asked for differ from the last finished training.
+
+    Or whether what is live cannot be served any more: after an upgrade, or without its files.
+    """
+    if not _can_serve(live_version()):
+        return True
     finished = [TrainingRun.Status.LIVE, TrainingRun.Status.REFUSED]
     last = TrainingRun.objects.filter(status__in=finished).order_by("-pk").first()
     if last is None or last.metrics.get("asked_for") != settings.MODEL_ALGORITHM:
@@ -107,10 +112,17 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
     run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
     run.metrics, run.watermark = metrics, data.watermark
     promote, reason = choice.promote, choice.reason
+    if not promote and not _can_serve(live):
+        promote, reason = True, f"{reason}; but the live version's artifact cannot be read"
     if not hold.valid:
         # Another process may have trained on newer data meanwhile, and made that live.
         promote, reason = False, f"{reason}; the lease ran out before it was published"
     return _enter(run, version, reason, promote=promote)
+
+
+def _can_serve(live: ModelVersion | None) -> bool:
+    """Whether nothing is live yet, or what is live is in the store as this code writes it."""
+    return live is None or model_store.is_of_this_format(live.version)
 
 
 def _publish(
