@@ -5,9 +5,10 @@
 
 A folder holds interactions_train.csv and interactions_test.csv (a published split), or
 interactions.csv, whose rows are split 80/20 per user by seeds 1 to 5; figures are then means over
-the seeds. Each run is a process of its own, so that peaks of memory are apart: manage.py evaluate
-for ours, benchmarks/evaluate_peer.py for those of other libraries (benchmarks/peers.py), by the
-same evaluation. Peers whose library is missing are left out, and their rows say so:
+the seeds. songs.csv, where there is one, says who songs are by and of which genres. Each run is a
+process of its own, so that peaks of memory are apart: manage.py evaluate for ours,
+benchmarks/evaluate_peer.py for those of other libraries (benchmarks/peers.py), by the same
+evaluation. Peers whose library is missing are left out, and their rows say so:
 pip install -r requirements-benchmarks.txt
 """
 
@@ -102,12 +103,14 @@ def _command(algorithm: str, budget_seconds: float | None) -> list[str]:
 def _protocols(folder: Path, seeds: Sequence[str]) -> list[list[str]]:
     """The arguments of ``evaluate`` for each run."""
     train, test = file_of(folder, "interactions_train"), file_of(folder, "interactions_test")
+    songs = file_of(folder, "songs")
+    catalogue = ["--songs", songs] if songs else []
     if train and test:
-        return [["--train", train, "--test", test]]
+        return [["--train", train, "--test", test, *catalogue]]
     whole = file_of(folder, "interactions")
     if whole is None:
         sys.exit(f"{folder} has no interactions.csv, nor interactions_train and interactions_test")
-    return [["--train", whole, "--split", "0.2", "--seed", seed] for seed in seeds]
+    return [["--train", whole, "--split", "0.2", "--seed", seed, *catalogue] for seed in seeds]
 
 
 def file_of(folder: Path, name: str) -> str | None:

@@ -210,7 +210,8 @@ def _world(folder: Path, seed: int) -> tuple[list[SongRow], Interactions, HeldOu
     known = {song.song_id: song for song in _songs(file_of(folder, "songs"))}
     if not whole and not parts:
         raise SystemExit(f"{folder} has neither interactions.csv nor interactions_train.csv")
-    world = world_of(read_judgements(whole or parts or "", _left_out), known)
+    catalogue = {song_id: (song.artist, song.genre) for song_id, song in known.items()}
+    world = world_of(read_judgements(whole or parts or "", _left_out), catalogue)
     songs = [known.get(song_id, SongRow(song_id, "", "", "")) for song_id in world.songs]
     if whole:
         parted = split(world.interactions, 0.2, seed=seed)

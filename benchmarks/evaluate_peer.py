@@ -26,6 +26,7 @@ from recommendations.engine.model import Parameters, Recipe  # noqa: E402
 from recommendations.engine.trials import KS, MOST_USERS, Trial  # noqa: E402
 from recommendations.loading.judgement_files import (  # noqa: E402
     held_out_of,
+    read_catalogue,
     read_judgements,
     world_of,
 )
@@ -47,7 +48,8 @@ def main() -> None:
 
 def evaluated(options: argparse.Namespace) -> Report:
     """The report of one peer. Raises MissingLibrary."""
-    world = world_of(read_judgements(options.train, _tell))
+    catalogue = read_catalogue(options.songs, _tell) if options.songs else {}
+    world = world_of(read_judgements(options.train, _tell), catalogue)
     if options.test is None:
         parted = split(world.interactions, options.split, seed=options.seed)
         fitted = _fitted(options.algorithm, parted.train, options.seed)
@@ -107,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     test.add_argument("--test")
     test.add_argument("--split", type=float)
     parser.add_argument("--algorithm", required=True, choices=sorted(peers.PEERS))
+    parser.add_argument("--songs")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from recommendations.engine.interactions import IntArray
+from recommendations.engine.interactions import IntArray, Traits
 from recommendations.engine.model import Arrays
 
 Strings = npt.NDArray[np.str_]
@@ -93,6 +94,14 @@ class SongIndex:
         if number is None:
             return np.empty(0, np.int32)
         return np.flatnonzero(self.artist_of == number).astype(np.int32)
+
+    def traits(self) -> Traits | None:
+        """Artists and genres as the engine takes them; None where no song has either."""
+        if not len(self.artist_names) and not len(self.genre_names):
+            return None
+        ones, shape = np.ones(len(self.genre_rows), np.float32), (len(self), len(self.genre_names))
+        genres = sparse.csc_array((ones, self.genre_rows, self.genre_starts), shape=shape)
+        return Traits(self.artist_of, genres.tocsr())
 
     def arrays(self) -> Arrays:
         """All arrays by name, for the model store."""

@@ -14,12 +14,25 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What is known of songs whoever likes them.
+
+    artists: the number of each song's artist, int32 (n_songs,), -1 where it is not known.
+    genres: float32 ones (n_songs, n_genres); a song may have several, or none.
+    """
+
+    artists: IntArray
+    genres: sparse.csr_array
+
+
+@dataclass(frozen=True)
 class Interactions:
     """Every judgement of a snapshot, one row each, one judgement a (user, song) pair.
 
     users, songs: row numbers, int32 (n,). values: +1 like or -1 dislike, int8 (n,).
     times: microseconds since 1970 UTC, int64 (n,); 0 where it is not known.
     n_users, n_songs: how many there are, also without any judgement.
+    traits: the songs' artists and genres; None where no song has either.
     """
 
     users: IntArray
@@ -28,6 +41,7 @@ class Interactions:
     times: npt.NDArray[np.int64]
     n_users: int
     n_songs: int
+    traits: Traits | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -41,6 +55,7 @@ class Interactions:
             self.times[mask],
             self.n_users,
             self.n_songs,
+            self.traits,
         )
 
     @cached_property

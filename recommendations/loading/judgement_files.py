@@ -1,7 +1,7 @@
 """Judgements out of files into the engine's arrays, in memory, without the database."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +21,11 @@ from recommendations.loading.interaction_rows import (
 )
 from recommendations.loading.row_errors import BadValue, Code
 from recommendations.loading.row_values import identifier
+from recommendations.song_index import SongIndex
 
 Table = pd.DataFrame
+# Artist and genre by song id.
+Catalogue = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,28 @@ def read_judgements(name: str, reject: Reject) -> Table:
     return latest.sort_index()
 
 
-def read_song_ids(name: str, reject: Reject) -> list[str]:
-    """The ids of a song file. Raises UnreadableFile."""
-    found = []
+def read_catalogue(name: str, reject: Reject) -> Catalogue:
+    """Artist and genre of the songs of a file, by id; "" where it has none. Raises UnreadableFile.
+
+    Of two rows with one id the first is the song.
+    """
+    found: Catalogue = {}
     with open_csv(name) as source:
-        for line, (song_id, _) in CsvRows(
-            source, ("song_id",), ("title",), multiline_limit=LONGEST_ID, reject=reject
+        for line, (song_id, artist, genre) in CsvRows(
+            source, ("song_id",), ("artist", "genre"), multiline_limit=LONGEST_ID, reject=reject
         ):
             try:
-                found.append(identifier("song_id", song_id))
+                found.setdefault(identifier("song_id", song_id), (artist, genre))
             except BadValue as bad:
                 reject(bad.at(line))
     return found
 
 
-def world_of(table: Table, more_songs: Iterable[str] = ()) -> World:
-    """The judgements over all songs that they name, and more songs that nobody judged."""
+def world_of(table: Table, catalogue: Catalogue | None = None) -> World:
+    """The judgements over all songs that they name, and those of a catalogue, with their traits."""
+    known = catalogue or {}
     likes = table.loc[table["value"] > 0, "song"].value_counts()
-    songs = sorted({*table["song"], *more_songs}, key=lambda song: (-likes.get(song, 0), song))
+    songs = sorted({*table["song"], *known}, key=lambda song: (-likes.get(song, 0), song))
     users = pd.Index(sorted(set(table["user"])), dtype=object)
     index = pd.Index(songs, dtype=object)
     interactions = Interactions(
@@ -80,7 +87,9 @@ def world_of(table: Table, more_songs: Iterable[str] = ()) -> World:
         n_users=len(users),
         n_songs=len(index),
     )
-    return World(interactions, index, users)
+    rows = [(song, *known.get(song, ("", ""))) for song in songs]
+    traits = SongIndex.build(rows, interactions.like_counts).traits()
+    return World(replace(interactions, traits=traits), index, users)
 
 
 def held_out_of(table: Table, world: World) -> HeldOut:

@@ -15,7 +15,12 @@ from django.core.management import CommandError, call_command
 from recommendations.engine import algorithms
 from recommendations.loading import csv_rows, judgement_files
 from recommendations.loading.csv_rows import UnreadableFile
-from recommendations.loading.judgement_files import held_out_of, read_judgements, world_of
+from recommendations.loading.judgement_files import (
+    held_out_of,
+    read_catalogue,
+    read_judgements,
+    world_of,
+)
 from recommendations.loading.row_errors import RowError
 from recommendations.management.commands.evaluate import in_words
 from recommendations.tests.engine.worlds import listeners_with_taste
@@ -230,11 +235,39 @@ def test_of_rows_for_one_pair_the_latest_counts_and_of_equals_the_last(tmp_path:
 def test_rows_of_songs_are_in_the_order_of_likes_then_ids(tmp_path: Path) -> None:
     file = written(tmp_path / "x.csv", ["a,1,1", "b,1,1", "a,9,1", "a,5,1", "b,3,0"])
 
-    world = world_of(read_judgements(file, rejected), ["4"])
+    world = world_of(read_judgements(file, rejected), {"4": ("", "")})
 
     assert world.songs.tolist() == ["1", "5", "9", "3", "4"]
     assert world.users.tolist() == ["a", "b"]
     assert world.interactions.like_counts.tolist() == [2, 1, 1, 0, 0]
+
+
+def test_a_song_file_says_who_songs_are_by_and_of_which_genres(tmp_path: Path) -> None:
+    songs = written(
+        tmp_path / "songs.csv",
+        ["1, Ann ,Pop|rock", "2,ann,ROCK", "3,,", "3,Bob,late", "4,Bob,", ",Bob,pop"],
+        "song_id,artist,genre",
+    )
+    bad: list[RowError] = []
+
+    catalogue = read_catalogue(songs, bad.append)
+    file = written(tmp_path / "x.csv", ["a,1,1", "a,9,1"])
+    world = world_of(read_judgements(file, rejected), catalogue)
+
+    traits = world.interactions.traits
+    assert traits is not None
+    assert world.songs.tolist() == ["1", "9", "2", "3", "4"]
+    assert traits.artists.tolist() == [0, -1, 0, -1, 1]
+    assert traits.genres.toarray().tolist() == [[1, 1], [0, 0], [0, 1], [0, 0], [0, 0]]
+    assert [error.line for error in bad] == [7]
+
+
+def test_a_song_file_may_hold_ids_alone_or_genres_without_artists(tmp_path: Path) -> None:
+    ids = written(tmp_path / "ids.csv", ["1", "2"], "song_id")
+    genres = written(tmp_path / "genres.csv", ["pop,1"], "genre,song_id")
+
+    assert read_catalogue(ids, rejected) == {"1": ("", ""), "2": ("", "")}
+    assert read_catalogue(genres, rejected) == {"1": ("", "pop")}
 
 
 def test_each_stranger_of_the_test_file_is_a_user_of_their_own(tmp_path: Path) -> None:

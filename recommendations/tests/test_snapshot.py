@@ -38,6 +38,23 @@ def test_judgements_keep_their_song_value_and_time() -> None:
     assert (data.n_users, data.n_songs) == (2, 9)
 
 
+def test_songs_come_with_their_artists_and_genres_in_the_order_of_their_rows() -> None:
+    casts.make_songs()
+    casts.judge("1", {"r4": 1, "r1": -1})
+
+    taken = snapshot.take()
+    traits = taken.interactions.traits
+
+    assert traits is not None
+    artists = [artist.casefold() for _, artist, _ in taken.songs]
+    for row, artist in enumerate(artists):
+        same = [other == artist for other in artists]
+        assert (traits.artists == traits.artists[row]).tolist() == same
+    assert traits.genres.sum(axis=1).tolist() == [
+        len(genre.split("|")) for *_, genre in taken.songs
+    ]
+
+
 def test_withdrawn_likes_and_songs_that_left_the_catalogue_are_no_judgements() -> None:
     casts.make_songs()
     casts.judge("1", {"r1": 1, "r2": 1}, at=1)

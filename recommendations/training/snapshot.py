@@ -10,6 +10,7 @@ from django.db.backends.utils import CursorWrapper
 
 from recommendations.engine.interactions import Interactions
 from recommendations.one_moment import one_moment
+from recommendations.song_index import SongIndex
 
 ROWS_A_READ = 50_000
 
@@ -37,11 +38,10 @@ def take() -> Snapshot:
         interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
     watermark["newest_order_key"] = int(interactions.times.max(initial=0))
     popular_first = np.argsort(-interactions.like_counts, kind="stable")
-    return Snapshot(
-        [songs[row] for row in popular_first],
-        _with_rows_moved(interactions, popular_first),
-        watermark,
-    )
+    songs = [songs[row] for row in popular_first]
+    interactions = _with_rows_moved(interactions, popular_first)
+    traits = SongIndex.build(songs, interactions.like_counts).traits()
+    return Snapshot(songs, replace(interactions, traits=traits), watermark)
 
 
 def current_watermark() -> dict[str, int | str]:

@@ -16,10 +16,11 @@ from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.loading.csv_rows import UnreadableFile
 from recommendations.loading.judgement_files import (
+    Catalogue,
     World,
     held_out_of,
+    read_catalogue,
     read_judgements,
-    read_song_ids,
     world_of,
 )
 from recommendations.loading.row_errors import ErrorLog, RowError
@@ -46,7 +47,9 @@ class Command(BaseCommand):
         test.add_argument(
             "--split", type=_share, metavar="SHARE", help="hide this share of each user's rows"
         )
-        parser.add_argument("--songs", metavar="FILE", help="the catalogue beyond the judged songs")
+        parser.add_argument(
+            "--songs", metavar="FILE", help="the catalogue: songs, artists and genres"
+        )
         parser.add_argument(
             "--algorithm", default="auto", help=f"auto or one of {', '.join(ALGORITHMS)}"
         )
@@ -80,8 +83,8 @@ class Command(BaseCommand):
     def _evaluate(
         self, train: str, test: str | None, algorithm: str, options: dict[str, Any]
     ) -> Report:
-        songs = self._song_ids(options["songs"])
-        world = world_of(read_judgements(train, self._reject(train)), songs)
+        catalogue = self._catalogue(options["songs"])
+        world = world_of(read_judgements(train, self._reject(train)), catalogue)
         with training_bar() as progress:
             interactions, read_test = self._parts(world, test, options["split"], options["seed"])
             return evaluate_procedure(
@@ -108,8 +111,8 @@ class Command(BaseCommand):
 
         return world.interactions, read_test
 
-    def _song_ids(self, name: str | None) -> list[str]:
-        return read_song_ids(name, self._reject(name)) if name else []
+    def _catalogue(self, name: str | None) -> Catalogue:
+        return read_catalogue(name, self._reject(name)) if name else {}
 
     def _tell(self, line: str) -> None:
         with tqdm.external_write_mode():  # above the progress bar, not through it
