@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pages.controls import Controls
 from pages.present_listener import Visitor
 from recommendations.models import Interaction, Listener, Song
 from recommendations.serving.answers import recommend_for
@@ -17,16 +18,15 @@ SUGGESTED_LISTENERS = 50
 GENRES_READ_FROM = 5_000
 
 
-def home_of(visitor: Visitor, genre: str) -> dict[str, Any]:
+def home_of(visitor: Visitor, controls: Controls) -> dict[str, Any]:
     """Everything the template needs for this visitor."""
-    shown: dict[str, Any] = {"genre": genre}
+    shown: dict[str, Any] = {"controls": controls}
     if visitor.may_choose:
         shown["listeners"] = list(
             Listener.objects.order_by("pk").values_list("user_id", flat=True)[:SUGGESTED_LISTENERS]
         )
     if visitor.user_id is not None:
-        wanted = Wanted(limit=LISTED, genre=genre or None, max_per_artist=MOST_BY_ONE_ARTIST)
-        answer = recommend_for(visitor.user_id, wanted)
+        answer = recommend_for(visitor.user_id, _wanted(controls))
         shown |= {
             "answer": answer,
             "results": [_with_rest(result) for result in answer["results"]],
@@ -34,6 +34,15 @@ def home_of(visitor: Visitor, genre: str) -> dict[str, Any]:
             "genres": all_genres(),
         }
     return shown
+
+
+def _wanted(controls: Controls) -> Wanted:
+    return Wanted(
+        limit=LISTED,
+        genre=controls.genre or None,
+        max_per_artist=MOST_BY_ONE_ARTIST,
+        novelty=controls.novelty,
+    )
 
 
 def _with_rest(result: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +17,7 @@ from feedback.consuming import presence
 from feedback.event_notes import note_event
 from feedback.models import AppliedEvent
 from feedback.reasons import Refusal
+from pages.controls import Controls
 from pages.limits import within_limits
 from pages.listing import home_of
 from pages.present_listener import become, leave, sign_in_with, visitor_of
@@ -41,8 +41,8 @@ WHY_REFUSED = {
 def home(request: HttpRequest) -> HttpResponse:
     """The list of the session's listener, or the way to become one."""
     visitor = visitor_of(request)
-    genre = request.GET.get("genre", "").strip()[:200]
-    return render(request, "pages/home.html", {"visitor": visitor, **home_of(visitor, genre)})
+    shown = home_of(visitor, Controls.of(request.GET.dict()))
+    return render(request, "pages/home.html", {"visitor": visitor, **shown})
 
 
 @require_safe
@@ -87,9 +87,7 @@ def opinion(request: HttpRequest) -> HttpResponse:
     """Like, dislike or withdraw, then show the list as it is after that."""
     visitor = visitor_of(request)
     song_id, action = request.POST.get("song_id", ""), request.POST.get("action", "")
-    genre = request.POST.get("genre", "")
-    query = f"?{urlencode({'genre': genre})}" if genre else ""
-    answer = HttpResponseRedirect(reverse("home") + query)
+    answer = HttpResponseRedirect(reverse("home") + Controls.of(request.POST.dict()).query)
     if visitor.user_id is None:
         messages.error(request, "Choose a listener first.")
     elif not _is_there(song_id) or action not in ACTIONS:

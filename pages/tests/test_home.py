@@ -1,5 +1,6 @@
 """The first page, as a browser without scripts sees it."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,9 +20,12 @@ from feedback.consuming.presence import Presence
 from feedback.event_notes import event_of
 from feedback.models import AppliedEvent, OutboxEvent
 from pages import present_listener, views
+from pages.controls import Controls
 from recommendations import forgotten
 from recommendations.models import Lease, Song
 from recommendations.profiles import Judgement, merge_judgements
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
 
 pytestmark = pytest.mark.django_db
@@ -244,6 +248,29 @@ def test_a_genre_filter_is_kept_over_a_like() -> None:
 
     assert answer["Location"] == "/?genre=jazz+%26+blues"
     assert "Rock r1" not in text(client.get("/?genre=jazz")).split('id="profile"')[0]
+
+
+def test_the_slider_s_novelty_orders_the_list_and_is_kept_over_a_like() -> None:
+    client = signed_in("newcomer")
+    page = text(client.get("/?novelty=1"))
+    turned = recommend_for("newcomer", Wanted(limit=20, max_per_artist=3, novelty=1.0))
+    answer = client.post("/opinion", {"song_id": "j1", "action": "like", "novelty": "1"})
+
+    listed = re.findall(r"<strong>(.*?)</strong>", page)
+    assert listed == [result["song"]["title"] for result in turned["results"]]
+    assert listed != re.findall(r"<strong>(.*?)</strong>", text(client.get("/")))
+    assert 'aria-valuetext="most adventurous"' in page
+    assert '<input type="hidden" name="novelty" value="1">' in page
+    assert answer["Location"] == "/?novelty=1"
+
+
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [("", 0.0), ("nan", 0.0), ("2", 0.0), ("far", 0.0), ("0.3", 0.5), ("-0.9", -1.0), ("-0", 0.0)],
+)
+def test_the_slider_stands_at_the_nearest_of_its_places(said: str, stands: float) -> None:
+    assert Controls.of({"novelty": said}) == Controls(novelty=stands)
+    assert f'step="0.5" value="{stands:g}"' in text(signed_in("rocker0").get(f"/?novelty={said}"))
 
 
 def test_markup_in_titles_is_text() -> None:
