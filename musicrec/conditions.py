@@ -20,8 +20,10 @@ from django.utils import timezone
 from feedback.consuming import presence
 from feedback.models import ConsumerStop, OutboxEvent
 from musicrec.reachability import kafka_fault, redis_fault
+from recommendations import model_store
 from recommendations.database_away import takes_writes
 from recommendations.models import Lease, ModelVersion
+from recommendations.serving.live_model import live_model
 
 State = Literal["ok", "degraded", "broken"]
 
@@ -82,7 +84,7 @@ def database() -> Condition:
 
 
 def model() -> Condition:
-    """Whether a model is live. Without one popular songs are recommended to everyone."""
+    """Whether a model is live, and can be read. Without one popular songs go to everyone."""
     version = ModelVersion.objects.filter(is_live=True).values_list("version", flat=True).first()
     if version is None:
         return Condition(
@@ -90,6 +92,15 @@ def model() -> Condition:
             "degraded",
             "none is live: everyone is recommended popular songs",
             advice="manage.py loadcsv …, then manage.py retrain",
+        )
+    why = model_store.why_unreadable(version) or live_model.why_refused(version)
+    if why is not None:
+        return Condition(
+            "model",
+            "degraded",
+            "the live version is refused, an earlier one or popularity serves",
+            why,
+            "manage.py retrain, or make another live: manage.py models",
         )
     return ok("model", "live", version)
 

@@ -91,13 +91,16 @@ def load(version: str) -> StoredModel:
     return _read(Path(settings.MODEL_DIR) / version, version)
 
 
-def is_of_this_format(version: str) -> bool:
-    """Whether the version is there in the format of this code. Its arrays are not looked at."""
+def why_unreadable(version: str) -> str | None:
+    """Why this code cannot read the version: it is gone, or of another format. None where it can.
+
+    The arrays are not looked at.
+    """
     try:
         _read_manifest(Path(settings.MODEL_DIR) / version)
-    except BrokenArtifact:
-        return False
-    return True
+    except BrokenArtifact as error:
+        return str(error)
+    return None
 
 
 def remove(version: str) -> None:

@@ -120,14 +120,20 @@ class SongIndex:
     def _check(self) -> None:
         n = len(self.song_ids)
         fits: dict[str, Any] = {
-            "like_counts": self.like_counts.shape == (n,) and self.like_counts.dtype == np.int64,
+            "like_counts": self.like_counts.shape == (n,)
+            and self.like_counts.dtype == np.int64
+            and self.like_counts.min(initial=0) >= 0,
+            "artist_names": is_sorted(self.artist_names),
+            "genre_names": is_sorted(self.genre_names),
             "artist_of": self.artist_of.shape == (n,)
             and within(self.artist_of, -1, len(self.artist_names)),
             "genre_starts": self.genre_starts.shape == (len(self.genre_names) + 1,)
+            and self.genre_starts.dtype == np.int32
+            and self.genre_starts[0] == 0
             and bool(np.all(np.diff(self.genre_starts) >= 0))
             and self.genre_starts[-1] == len(self.genre_rows),
-            "genre_rows": within(self.genre_rows, 0, n),
-            "song_ids": len(self._row_of) == n,
+            "genre_rows": self.genre_rows.ndim == 1 and within(self.genre_rows, 0, n),
+            "song_ids": is_text(self.song_ids) and len(self._row_of) == n,
         }
         wrong = [name for name, fit in fits.items() if not fit]
         if wrong:
@@ -153,6 +159,16 @@ def number_in(names: Strings, name: str) -> int | None:
     """The place of a name among sorted names."""
     at = int(np.searchsorted(names, name))
     return at if at < len(names) and names[at] == name else None
+
+
+def is_text(names: Strings) -> bool:
+    """Whether it is a row of texts."""
+    return names.ndim == 1 and names.dtype.kind == "U"
+
+
+def is_sorted(names: Strings) -> bool:
+    """Whether it is a row of different texts in their order, as a search by halves needs them."""
+    return is_text(names) and bool(np.all(names[:-1] < names[1:]))
 
 
 def within(values: IntArray, low: int, high: int) -> bool:

@@ -1,5 +1,6 @@
 """/healthz and /readyz: ready, degraded or unavailable, and no secrets told."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings as configured
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +20,7 @@ from musicrec import conditions, health
 from musicrec.conditions import Condition
 from musicrec.remembered import Remembered
 from recommendations.leases import Hold
+from recommendations.model_store import FORMAT, MANIFEST
 from recommendations.models import Lease, ModelVersion, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -32,11 +35,21 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
     monkeypatch.setattr(health, "_redis", Remembered(conditions.redis))
 
 
-def everything_runs() -> None:
+def live_version() -> None:
+    """A live version of which nobody asks for more than its manifest."""
     run = TrainingRun.objects.create(started_at=timezone.now())
     ModelVersion.objects.create(
         version="v1", training_run=run, algorithm="x", created_at=timezone.now(), is_live=True
     )
+    folder = Path(configured.MODEL_DIR) / "v1"
+    folder.mkdir(parents=True)
+    manifest = {"format": FORMAT, "algorithm": "x", "parameters": {}, "seed": 0}
+    manifest |= {"files": {}, "n_listeners": 0}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def everything_runs() -> None:
+    live_version()
     expiry = timezone.now() + timedelta(seconds=5)
     Lease.objects.create(name="likes-consumer-0", holder="x", expires_at=expiry)
 
@@ -80,6 +93,17 @@ def test_without_a_model_or_a_consumer_it_is_degraded_and_still_200(client: Clie
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     bad = {name for name, check in answer.json()["checks"].items() if check["status"] != "ok"}
     assert bad == {"model", "consumer"}
+
+
+def test_a_live_version_of_another_format_is_degraded_and_still_200(client: Client) -> None:
+    everything_runs()
+    manifest = Path(configured.MODEL_DIR) / "v1" / MANIFEST
+    manifest.write_text(manifest.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert "refused" in answer.json()["checks"]["model"]["detail"]
 
 
 def test_a_consumer_whose_lease_ran_out_is_missed(client: Client) -> None:
@@ -227,7 +251,6 @@ def test_models_that_are_mounted_read_only_are_as_they_should_be(
 ) -> None:
     everything_runs()
     models = Path(settings.MODEL_DIR)
-    models.mkdir()
     flags = {models: 0}
     monkeypatch.setattr("musicrec.conditions.os.access", lambda path, _: Path(path) != models)
     monkeypatch.setattr(conditions, "mount_flags", lambda path: flags.get(path, 0))

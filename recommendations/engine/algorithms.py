@@ -8,7 +8,8 @@ from typing import Any
 
 from recommendations.engine import blend, ials, item_model, popularity, svd
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe, TrainingFailed
+from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe
+from recommendations.engine.refusals import refuse_judgements, refuse_parameters
 
 
 class UnknownAlgorithm(Exception):
@@ -19,8 +20,9 @@ class UnknownAlgorithm(Exception):
 class _Algorithm:
     """What a name stands for. training: the module that trains it.
 
-    It has DEFAULTS, ``fit`` and ``projected_seconds``, and is imported where training is asked
-    for: compilers and libraries of training stay out of processes that only serve.
+    It has DEFAULTS and the RANGES that its numbers may come from, ``fit`` and
+    ``projected_seconds``, and is imported where training is asked for: compilers and libraries of
+    training stay out of processes that only serve.
     """
 
     training: str
@@ -41,11 +43,10 @@ ALGORITHMS: tuple[str, ...] = tuple(_TABLE)
 
 
 def fit(recipe: Recipe, interactions: Interactions, progress: Progress | None = None) -> Model:
-    """Train by the recipe. Raises UnknownAlgorithm, TrainingFailed."""
-    unknown = sorted(recipe.parameters.keys() - defaults(recipe.algorithm).keys())
-    if unknown:
-        raise TrainingFailed(f"{recipe.algorithm} has no parameter {', '.join(unknown)}")
+    """Train by the recipe. Raises UnknownAlgorithm, and TrainingFailed before or after the work."""
     training = _training(recipe.algorithm)
+    refuse_parameters(recipe.algorithm, recipe.parameters, training.DEFAULTS, training.RANGES)
+    refuse_judgements(interactions)
     model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress)
     return model
 

@@ -189,6 +189,8 @@ def load(arrays: Arrays) -> Blend:
         dear.append(_loaded(name, _LOADERS[algorithm], parts[name]))
         if dear[-1].n_songs != items.n_songs:
             raise BrokenModel(f"the part {name!r} ranks other songs than the item models")
+    if (weights <= 0).any():
+        raise BrokenModel("array 'weights' holds weights that are not over 0")
     if len(weights) != len(dear):
         raise BrokenModel(f"array 'weights' holds {len(weights)} weights for {len(dear)} parts")
     return Blend(items, tuple(dear), weights)

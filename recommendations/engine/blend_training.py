@@ -17,6 +17,7 @@ from recommendations.engine.blend import Blend, Dear
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
+from recommendations.engine.refusals import LEAST, MOST, Ranges, refuse_number
 from recommendations.engine.sparse_rows import SparseRows
 
 DEFAULTS: Parameters = {
@@ -26,6 +27,8 @@ DEFAULTS: Parameters = {
         ["ials", {}, 0.7],
     ]
 }
+# What is wrong with its parts is said by each of them.
+RANGES: Ranges = {}
 SCALE_USERS: Final = 1_000
 # What may be a part. Popularity is in the item models' base already.
 BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "judged_knn", "ials", "svd")
@@ -106,6 +109,10 @@ def _parts(parameters: Parameters) -> list[tuple[str, dict[str, Any], float]]:
         raise TrainingFailed("parts must be a list of [algorithm, parameters, weight]") from None
     if not found:
         raise TrainingFailed("a blend needs at least one part")
+    for name, _, weight in found:
+        refuse_number(f"blend: the weight of {name}", weight, (LEAST, MOST))
+        if name not in BLENDED:
+            raise TrainingFailed(f"blend: {name} cannot be a part; only {', '.join(BLENDED)}")
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
-from recommendations.engine.model import Progress, TrainingFailed
+from recommendations.engine.model import Progress
 from recommendations.engine.neighbours import nearest
 
 
@@ -27,10 +27,7 @@ def fit_cooccurrence(
     """The model of these weights; its songs most alike are the ones of greatest W.
 
     user_weights: a, float32 (n_users,). song_scales: c > 0, float32 (n_songs,).
-    Raises TrainingFailed.
     """
-    if neighbours < 1 or not power > 0:
-        raise TrainingFailed("neighbours must be at least 1, the power over 0")
     likes = interactions.likes
     columns = likes.T.tocsr()
     k = max(1, min(neighbours, interactions.n_songs - 1))

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from recommendations.engine.ials import IALS
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
+from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {
     "factors": 128,
@@ -58,6 +59,16 @@ class _Side:
         return np.diff(self.offsets)
 
 
+RANGES: Ranges = {
+    "factors": (1, MOST),
+    "regularisation": (LEAST, MOST),
+    "unobserved": (0, MOST),
+    "exponent": (0, 4),
+    "epochs": (1, 10_000),
+    "dislike": (0, MOST),
+}
+
+
 def fit(
     interactions: Interactions, parameters: Parameters, seed: int, progress: Progress | None = None
 ) -> IALS:
@@ -68,8 +79,6 @@ def fit(
     given = DEFAULTS | parameters
     if not len(interactions.likes.data):
         raise TrainingFailed("there is no like to learn from")
-    if min(given["factors"], given["epochs"]) < 1 or given["regularisation"] <= 0:
-        raise TrainingFailed("factors and epochs must be at least 1, regularisation over 0")
     users, songs = _sides(interactions, given)
     # More axes than songs or users would say nothing more.
     d = min(int(given["factors"]), interactions.n_songs, interactions.n_users)

@@ -12,9 +12,17 @@ from recommendations.engine.cooccurrence import counting_seconds, fit_cooccurren
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Parameters, Progress
+from recommendations.engine.refusals import MOST, Ranges
 
 DEFAULTS: Parameters = {"neighbours": 100, "k1": 1.2, "b": 0.4}
 _LEAST_IDF = 1e-3
+
+
+RANGES: Ranges = {
+    "neighbours": (1, MOST),
+    "k1": (0, MOST),
+    "b": (0, 1),
+}
 
 
 def fit(
@@ -23,7 +31,7 @@ def fit(
     seed: int,  # noqa: ARG001 - every fit takes it
     progress: Progress | None = None,
 ) -> ItemModel:
-    """Count and scale. Nothing in it is drawn. Raises TrainingFailed."""
+    """Count and scale. Nothing in it is drawn."""
     given = DEFAULTS | parameters
     k1, b = float(given["k1"]), float(given["b"])
     degrees = np.diff(interactions.likes.indptr).astype(np.float64)

@@ -17,8 +17,9 @@ from scipy import sparse
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
-from recommendations.engine.model import Parameters, Progress, TrainingFailed
+from recommendations.engine.model import Parameters, Progress
 from recommendations.engine.neighbours import Neighbours
+from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {
     "neighbours": 200,
@@ -34,16 +35,23 @@ _BLOCK = 256
 _Double = npt.NDArray[np.float64]
 
 
+RANGES: Ranges = {
+    "neighbours": (1, MOST),
+    "shrinkage": (LEAST, MOST),
+    "dislike": (0, MOST),
+    "base": (0, MOST),
+    "base_dislikes": (0, MOST),
+}
+
+
 def fit(
     interactions: Interactions,
     parameters: Parameters,
     seed: int,  # noqa: ARG001 - every fit takes it
     progress: Progress | None = None,
 ) -> ItemModel:
-    """Correlate what is left of the judgements. Nothing in it is drawn. Raises TrainingFailed."""
+    """Correlate what is left of the judgements. Nothing in it is drawn."""
     given = DEFAULTS | parameters
-    if given["neighbours"] < 1 or not given["shrinkage"] > 0 or given["dislike"] < 0:
-        raise TrainingFailed("neighbours must be at least 1, shrinkage over 0, dislike not under 0")
     k = max(1, min(int(given["neighbours"]), interactions.n_songs - 1))
     found = _correlated(_deviations(interactions), float(given["shrinkage"]), k, progress)
     return item_model(

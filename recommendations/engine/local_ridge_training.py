@@ -18,6 +18,7 @@ from recommendations.engine.item_model_making import item_model
 from recommendations.engine.local_solving import solve
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
 from recommendations.engine.neighbours import nearest
+from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {
     "neighbours": 100,
@@ -25,6 +26,15 @@ DEFAULTS: Parameters = {
     "kappa": 0.4,
     "damping": 0.1,
     "base": 0.0001,
+}
+
+
+RANGES: Ranges = {
+    "neighbours": (1, MOST),
+    "ridge": (LEAST, MOST),
+    "kappa": (0, MOST),
+    "damping": (0, 10),
+    "base": (0, MOST),
 }
 
 
@@ -40,8 +50,6 @@ def fit(
     large catalogue. Raises TrainingFailed.
     """
     given = DEFAULTS | parameters
-    if not given["ridge"] > 0 or given["kappa"] < 0 or given["neighbours"] < 1:
-        raise TrainingFailed("ridge must be over 0, kappa not under 0, neighbours at least 1")
     likes = interactions.likes
     columns = likes.T.tocsr()
     weights = _user_weights(likes, float(given["damping"]))

@@ -13,11 +13,13 @@ from recommendations.engine.interactions import (
     Interactions,
     Profile,
 )
-from recommendations.engine.model import Arrays, Model, Parameters, Progress
+from recommendations.engine.model import Arrays, BrokenModel, Model, Parameters, Progress
 from recommendations.engine.ranking import top_k
+from recommendations.engine.refusals import Ranges
 from recommendations.engine.stored import checked
 
 DEFAULTS: Parameters = {}
+RANGES: Ranges = {}
 
 
 @dataclass(frozen=True)
@@ -85,4 +87,7 @@ def projected_seconds(
 
 def load(arrays: Arrays) -> Popularity:
     """The model of stored arrays; raises BrokenModel."""
-    return Popularity(checked(arrays, "counts", np.float32, 1))
+    counts = checked(arrays, "counts", np.float32, 1)
+    if counts.min(initial=0) < 0:
+        raise BrokenModel("array 'counts' holds numbers of likes under 0")
+    return Popularity(counts)

@@ -175,6 +175,8 @@ def load(arrays: Arrays) -> SVD:
     factors = checked(arrays, "factors", np.float32, 2, shape=(len(biases), None))
     size = factors.shape[1] + 1
     gram = checked(arrays, "gram", np.float64, 2, shape=(size, size))
+    if not np.allclose(gram, gram.T):
+        raise BrokenModel("array 'gram' is not symmetric")
     try:
         np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:

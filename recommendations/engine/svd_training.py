@@ -16,6 +16,7 @@ import surprise
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
 from recommendations.engine.negatives import sampled_negatives
+from recommendations.engine.refusals import LEAST, MOST, Ranges
 from recommendations.engine.svd import SVD
 
 DEFAULTS: Parameters = {
@@ -26,6 +27,15 @@ DEFAULTS: Parameters = {
     "negatives": 4,
     "dislike": 0.0,
     "fold_in": 0.1,
+}
+RANGES: Ranges = {
+    "factors": (1, 10_000),
+    "epochs": (0, 10_000),
+    "learning_rate": (LEAST, MOST),
+    "regularisation": (0, MOST),
+    "negatives": (0, 1_000),
+    "dislike": (-MOST, MOST),
+    "fold_in": (0, MOST),
 }
 LIKE = 1.0
 _CHUNK = 65_536

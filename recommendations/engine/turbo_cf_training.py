@@ -12,8 +12,16 @@ from recommendations.engine.cooccurrence import counting_seconds, fit_cooccurren
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Parameters, Progress
+from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {"neighbours": 200, "user_damping": 0.4, "power": 0.8}
+
+
+RANGES: Ranges = {
+    "neighbours": (1, MOST),
+    "user_damping": (0, 1),
+    "power": (LEAST, 10),
+}
 
 
 def fit(
@@ -22,7 +30,7 @@ def fit(
     seed: int,  # noqa: ARG001 - every fit takes it
     progress: Progress | None = None,
 ) -> ItemModel:
-    """Count, scale, sharpen. Nothing in it is drawn. Raises TrainingFailed."""
+    """Count, scale, sharpen. Nothing in it is drawn."""
     given = DEFAULTS | parameters
     likes, damping = interactions.likes, float(given["user_damping"])
     degrees = np.maximum(np.diff(likes.indptr), 1).astype(np.float64)

@@ -23,7 +23,8 @@ class LiveModel:
     def __init__(self) -> None:
         self._model: StoredModel | None = None
         self._loading = threading.Lock()
-        self._broken: dict[str, float] = {}
+        # When each version was refused, by this process's clock, and why.
+        self._broken: dict[str, tuple[float, str]] = {}
 
     def at(self, version: str | None) -> StoredModel | None:
         """The model to serve where the database says that ``version`` is live.
@@ -43,21 +44,26 @@ class LiveModel:
                 self._loading.release()
         return self._model
 
+    def why_refused(self, version: str) -> str | None:
+        """What is wrong with a version that this process could not read when it last tried."""
+        since_and_why = self._broken.get(version)
+        return since_and_why and since_and_why[1]
+
     def _swap_to(self, version: str) -> None:
         if self._model is not None and self._model.version == version:
             return
         try:
             self._model = model_store.load(version)
         except BrokenArtifact as error:
-            self._broken[version] = time.monotonic()
+            self._broken[version] = time.monotonic(), str(error)
             logger.error("the live model is refused, an earlier one serves on: %s", error)  # noqa: TRY400
             self._model = self._model or self._newest_readable(version)
         else:
             self._broken.clear()
 
     def _is_broken(self, version: str) -> bool:
-        since = self._broken.get(version)
-        return since is not None and time.monotonic() - since < RETRY_BROKEN_SECONDS
+        broken = self._broken.get(version)
+        return broken is not None and time.monotonic() - broken[0] < RETRY_BROKEN_SECONDS
 
     def _fallback(self, version: str) -> StoredModel | None:
         with self._loading:
@@ -72,8 +78,8 @@ class LiveModel:
                 continue
             try:
                 return model_store.load(version)
-            except BrokenArtifact:
-                self._broken[version] = time.monotonic()
+            except BrokenArtifact as error:
+                self._broken[version] = time.monotonic(), str(error)
         return None
 
 

@@ -122,7 +122,7 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
 
 def _can_serve(live: ModelVersion | None) -> bool:
     """Whether nothing is live yet, or what is live is in the store as this code writes it."""
-    return live is None or model_store.is_of_this_format(live.version)
+    return live is None or model_store.why_unreadable(live.version) is None
 
 
 def _publish(

@@ -56,18 +56,6 @@ def test_a_missing_array_is_refused_by_name(algorithm: str) -> None:
             algorithms.load(algorithm, {}, arrays)
 
 
-@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
-def test_an_array_of_another_type_shape_or_with_no_numbers_is_refused(algorithm: str) -> None:
-    for name, array in stored(algorithm).items():
-        arrays = stored(algorithm)
-        damaged = [array.astype(np.complex64), array[None]]
-        if array.size and np.issubdtype(array.dtype, np.floating):
-            damaged.append(np.full_like(array, np.nan))
-        for each in damaged:
-            with pytest.raises(BrokenModel, match=name):
-                algorithms.load(algorithm, {}, {**arrays, name: each})
-
-
 def test_weights_of_songs_that_do_not_exist_are_refused() -> None:
     arrays = stored("local_ridge")
     arrays["rows"] = np.full_like(arrays["rows"], 30)

@@ -147,16 +147,6 @@ def test_songs_most_alike_point_the_same_way() -> None:
     assert len(two_songs().similar(2, 5)[0]) == 0
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"factors": 0}, {"epochs": 0}, {"regularisation": 0.0}, {"regularisation": -1.0}]
-)
-def test_parameters_that_make_no_model_are_refused(
-    world: Interactions, wrong: dict[str, float]
-) -> None:
-    with pytest.raises(TrainingFailed):
-        ials_training.fit(world, wrong, 0)
-
-
 def test_dislikes_alone_make_no_model() -> None:
     with pytest.raises(TrainingFailed, match="no like"):
         ials_training.fit(interactions([(0, 0, -1)], users=1, songs=2), {}, 0)

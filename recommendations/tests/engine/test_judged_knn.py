@@ -8,11 +8,10 @@ from recommendations.engine.cutting import split
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
-from recommendations.engine.model import NoKnownSongs, Parameters, TrainingFailed
+from recommendations.engine.model import NoKnownSongs
 from recommendations.engine.popularity import fit as fit_popularity
 from recommendations.tests.engine.worlds import (
     interactions,
-    listeners_with_taste,
     profile,
     profile_of,
     two_camps,
@@ -132,12 +131,6 @@ def test_it_tells_likes_from_dislikes_far_better_than_popularity() -> None:
         for model in (trained(parted.train), fit_popularity(parted.train, {}, 0))
     )
     assert ours > 0.7 > 0.6 > popular
-
-
-@pytest.mark.parametrize("wrong", [{"shrinkage": 0.0}, {"dislike": -1.0}, {"neighbours": 0}])
-def test_parameters_that_make_no_model_are_refused(wrong: Parameters) -> None:
-    with pytest.raises(TrainingFailed, match="shrinkage"):
-        judged_knn_training.fit(listeners_with_taste(users=9, songs=20), wrong, 0)
 
 
 def test_progress_goes_up_to_the_end() -> None:
