@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from recommendations.models import Interaction, Listener, ModelVersion, Song, TrainingRun
+from recommendations.training import report_words
 
 if TYPE_CHECKING:
     SongBase = admin.ModelAdmin[Song]
@@ -226,7 +227,7 @@ class TrainingRunAdmin(ReadOnly, RunBase):
                     "reason")  # fmt: skip
     list_filter = ("status", "algorithm", "started_at")
     exclude = ("parameters", "metrics", "watermark")
-    readonly_fields = ("parameters_text", "metrics_text", "watermark_text")
+    readonly_fields = ("report_text", "parameters_text", "metrics_text", "watermark_text")
     ordering = ("-id",)
     sortable_by = ()
     paginator = CappedPaginator
@@ -238,6 +239,15 @@ class TrainingRunAdmin(ReadOnly, RunBase):
         """Of the winner, on the held-out cut."""
         value = (run.metrics.get("winner") or {}).get("ndcg@10")
         return f"{value:.4f}" if isinstance(value, float) else None
+
+    @admin.display(description="report", empty_value="of a training before there were reports")
+    def report_text(self, run: TrainingRun) -> SafeString | None:
+        """What the model's lists hold, and its accuracy by group."""
+        report = run.metrics.get("report")
+        if not report:
+            return None
+        lines = [*report_words.figures(report), *report_words.groups(report)]
+        return format_html("<pre>{}</pre>", "\n".join(lines))
 
     @admin.display(description="parameters")
     def parameters_text(self, run: TrainingRun) -> SafeString:

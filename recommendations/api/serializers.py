@@ -102,7 +102,10 @@ class VersionSerializer(serializers.Serializer[object]):
     activated_at = serializers.DateTimeField(allow_null=True)
     live = serializers.BooleanField()
     parameters = serializers.DictField()
-    metrics = serializers.DictField()
+    metrics = serializers.DictField(
+        help_text="what was measured; `report` has coverage, popularity, novelty, who is served "
+        "personally, and accuracy by genre, profile and popularity (docs/engine.md)"
+    )
     watermark = serializers.DictField()
     status = serializers.CharField()
     reason = serializers.CharField()

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from recommendations.engine.bootstrap import Interval, coverage_interval, mean_intervals
 from recommendations.engine.cutting import HeldOut
+from recommendations.engine.exposure import coverage, mean_in_lists, padded
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray, Interactions
 from recommendations.engine.metrics import area_under_curve, percentiles, ranking_metrics
 from recommendations.engine.model import Progress
@@ -20,6 +21,8 @@ from recommendations.engine.ranking import best_rows, ranks_of
 LIST_LENGTH = 20
 # From so many users on with both likes and dislikes held back, their AUC tells candidates apart.
 ENOUGH_JUDGES = 100
+# The place of what is in no ranking: past the end of any list, also in a catalogue of few songs.
+NOWHERE = 2**31
 _BLOCK_CELLS = 4_000_000
 
 
@@ -37,6 +40,33 @@ class Judged(Protocol):
         """Which songs are ranked by their scores when served; None for all."""
 
 
+@dataclass(frozen=True, eq=False)
+class HeldLikes:
+    """Where every relevant song of every user asked stood, one row a like: (n,) each.
+
+    askers: which of the users asked, from 0, ascending. songs: rows, -1 outside the catalogue.
+    places: in the user's ranking, from 1; NOWHERE for a song outside the catalogue.
+    """
+
+    askers: npt.NDArray[np.int64]
+    songs: IntArray
+    places: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What each user asked was given, in the order of ``users``.
+
+    users: rows, int32 (n,). lists: their first 20 songs, int32 (n, 20), -1 past a shorter end.
+    known: (n,), False where popularity stood in. likes: where their relevant songs stood.
+    """
+
+    users: IntArray
+    lists: IntArray
+    known: BoolArray
+    likes: HeldLikes
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What a model reached on held-back judgements.
@@ -44,6 +74,7 @@ class Evaluation:
     users: how many were asked, each with at least one relevant song. metrics: means over them.
     intervals: 95 % bootstrap over users. counts: what was left out or fell back, by name.
     per_user: (users,) each, for paired comparisons of two models asked the same.
+    answers: what all of this was made of.
     """
 
     users: int
@@ -51,6 +82,7 @@ class Evaluation:
     intervals: dict[str, Interval]
     counts: dict[str, int]
     per_user: dict[str, npt.NDArray[np.float64]]
+    answers: Answers
 
     @property
     def judges(self) -> int:
@@ -59,12 +91,13 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """What one block of users got: metrics by name, lists of rows, who fell back."""
+class _Block:
+    """What some of the users got: metrics by name, lists, places of likes, whom it knew."""
 
     metrics: list[dict[str, float]]
     lists: list[IntArray]
-    fell_back: int
+    places: list[npt.NDArray[np.int64]]
+    known: BoolArray
 
 
 class _Questions:
@@ -110,13 +143,13 @@ def evaluate(
     size = max(1, _BLOCK_CELLS // max(1, train.n_songs))
     starts = range(0, len(questions.users), size)
     examiner = _Examiner(model, train, questions, ks)
-    answers: list[_Answers] = []
+    blocks: list[_Block] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for at, answer in enumerate(pool.map(examiner.ask, starts, [size] * len(starts))):
-            answers.append(answer)
+        for at, block in enumerate(pool.map(examiner.ask, starts, [size] * len(starts))):
+            blocks.append(block)
             if progress:
                 progress("ranking", (at + 1) / len(starts))
-    return _summary(train, questions, answers, seed=seed, intervals=intervals)
+    return _summary(train, questions, blocks, seed=seed, intervals=intervals)
 
 
 class _Examiner:
@@ -131,7 +164,7 @@ class _Examiner:
         self.dislikes = _with_rows(train.dislikes, n_users)
         self.popularity = train.like_counts.astype(np.float32)
 
-    def ask(self, start: int, size: int) -> _Answers:
+    def ask(self, start: int, size: int) -> _Block:
         """The answers for the users from ``start`` on."""
         users = self.questions.users[start : start + size]
         likes, dislikes = self.likes[users], self.dislikes[users]
@@ -146,12 +179,16 @@ class _Examiner:
             scores[
                 np.repeat(np.arange(len(users)), np.diff(judged.indptr)), judged.indices
             ] = -np.inf
+        places = []
         for at in range(len(users)):
             relevant = self.questions.likes[start + at]
-            places = ranks_of(scores[at], relevant[relevant >= 0])
-            metrics[at].update(ranking_metrics(places, len(relevant), self.ks))
+            inside = relevant >= 0
+            stood = np.full(len(relevant), NOWHERE, np.int64)
+            stood[inside] = ranks_of(scores[at], relevant[inside])
+            places.append(stood)
+            metrics[at].update(ranking_metrics(stood[inside], len(relevant), self.ks))
         lists = [best_rows(row, LIST_LENGTH) for row in scores]
-        return _Answers(metrics, lists, int((~known).sum()))
+        return _Block(metrics, lists, places, known)
 
     def _auc(self, scores: FloatArray, question: int) -> float:
         """How well songs of the catalogue that the user likes are told from those disliked."""
@@ -162,36 +199,49 @@ class _Examiner:
 def _summary(
     train: Interactions,
     questions: _Questions,
-    answers: list[_Answers],
+    blocks: list[_Block],
     *,
     seed: int,
     intervals: bool,
 ) -> Evaluation:
     """Means, intervals and counts of all blocks."""
-    rows = [row for answer in answers for row in answer.metrics]
-    lists = [each for answer in answers for each in answer.lists]
+    rows = [row for block in blocks for row in block.metrics]
+    answers = _answers(questions, blocks)
     with_profile = np.unique(train.users)
     counts = questions.counts | {
         "users_without_profile": int((~np.isin(questions.users, with_profile)).sum()),
-        "users_given_popularity": sum(answer.fell_back for answer in answers),
+        "users_given_popularity": int((~answers.known).sum()),
     }
     if not rows:
-        return Evaluation(0, {}, {}, counts, {})
+        return Evaluation(0, {}, {}, counts, {}, answers)
     per_user = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    popular = percentiles(train.like_counts)
     name = f"mean_popularity_percentile@{LIST_LENGTH}"
-    per_user[name] = np.array([popular[each].mean() if len(each) else np.nan for each in lists])
+    per_user[name] = mean_in_lists(answers.lists, percentiles(train.like_counts))
     metrics = {name: float(np.nanmean(v)) for name, v in per_user.items() if not _void(v)}
-    shown = _shown(lists, train.n_songs)
-    coverage = f"coverage@{LIST_LENGTH}"
-    metrics[coverage] = len(np.unique(shown.indices)) / max(1, train.n_songs)
+    covered = f"coverage@{LIST_LENGTH}"
+    metrics[covered] = coverage(answers.lists, train.n_songs)
     spans: dict[str, Interval] = {}
     if intervals:
         spans = mean_intervals(
             {name: per_user[name] for name in per_user if name in metrics}, seed=seed
         )
-        spans[coverage] = coverage_interval(shown, seed=seed)
-    return Evaluation(len(rows), metrics, spans, counts, per_user)
+        spans[covered] = coverage_interval(_shown(answers.lists, train.n_songs), seed=seed)
+    return Evaluation(len(rows), metrics, spans, counts, per_user, answers)
+
+
+def _answers(questions: _Questions, blocks: list[_Block]) -> Answers:
+    """The blocks' answers in one piece."""
+    relevant = questions.likes
+    likes = HeldLikes(
+        askers=np.repeat(np.arange(len(relevant)), [len(each) for each in relevant]),
+        songs=np.concatenate([np.empty(0, np.int32), *relevant]).astype(np.int32),
+        places=np.concatenate(
+            [np.empty(0, np.int64), *(each for block in blocks for each in block.places)]
+        ),
+    )
+    lists = [each for block in blocks for each in block.lists]
+    known = np.concatenate([np.empty(0, np.bool_), *(block.known for block in blocks)])
+    return Answers(questions.users, padded(lists, LIST_LENGTH), known, likes)
 
 
 def _void(values: npt.NDArray[np.float64]) -> bool:
@@ -199,12 +249,13 @@ def _void(values: npt.NDArray[np.float64]) -> bool:
     return bool(np.isnan(values).all())
 
 
-def _shown(lists: list[IntArray], n_songs: int) -> sparse.csr_array:
+def _shown(lists: IntArray, n_songs: int) -> sparse.csr_array:
     """Who is shown what, (users, n_songs)."""
-    indptr = np.concatenate([[0], np.cumsum([len(each) for each in lists])])
-    indices = np.concatenate(lists) if lists else np.empty(0, np.int32)
-    data = np.ones(len(indices), np.float32)
-    return sparse.csr_array((data, indices, indptr), shape=(len(lists), n_songs))
+    users, at = np.nonzero(lists >= 0)
+    songs = lists[users, at]
+    return sparse.csr_array(
+        (np.ones(len(songs), np.float32), (users, songs)), shape=(len(lists), n_songs)
+    )
 
 
 def _in_training(train: Interactions, held_out: HeldOut) -> BoolArray:

@@ -78,6 +78,16 @@ class Interactions:
         """What part of the judgements are dislikes; 0 where there are none at all."""
         return float((self.values < 0).mean()) if len(self) else 0.0
 
+    def profile(self, user: int) -> "Profile":
+        """One user's judgements, by row; a user past the last has none."""
+        if user >= self.n_users:
+            return Profile(np.empty(0, np.int32), np.empty(0, np.int32))
+        liked, disliked = (
+            matrix.indices[matrix.indptr[user] : matrix.indptr[user + 1]].astype(np.int32)
+            for matrix in (self.likes, self.dislikes)
+        )
+        return Profile(liked, disliked)
+
     def _matrix(self, mask: BoolArray) -> sparse.csr_array:
         users, songs = self.users[mask], self.songs[mask]
         shape = (self.n_users, self.n_songs)

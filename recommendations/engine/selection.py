@@ -13,6 +13,7 @@ from typing import Any, Final
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import blend_recipe, parts_of
 from recommendations.engine.blending import weigh
+from recommendations.engine.evaluation import Answers
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
@@ -40,6 +41,7 @@ class Choice:
     metrics, popularity_metrics, live_metrics: of the users who choose; empty where nothing could
     be asked, live_metrics None where there is no live procedure. trials: every candidate, as tried.
     promotion: what the deciding users said, and what it was held to; empty where none was asked.
+    answers: what they were given by the recipe, fitted on ``cut_train``; None where none was asked.
     """
 
     recipe: Recipe
@@ -51,6 +53,8 @@ class Choice:
     reason: str
     tune_seconds: float
     promotion: dict[str, Any] = field(default_factory=dict)
+    answers: Answers | None = None
+    cut_train: Interactions | None = None
 
 
 def choose(
@@ -109,6 +113,8 @@ def choose(
         reason=reason,
         tune_seconds=time.perf_counter() - started,
         promotion=promotion,
+        answers=trials.answers(winner.recipe),
+        cut_train=trials.cut.train,
     )
 
 

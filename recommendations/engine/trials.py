@@ -17,7 +17,7 @@ import numpy.typing as npt
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import BLENDED, blend_of, parts_of
 from recommendations.engine.cutting import Cut, HeldOut, cut, halves
-from recommendations.engine.evaluation import ENOUGH_JUDGES, Evaluation, evaluate
+from recommendations.engine.evaluation import ENOUGH_JUDGES, Answers, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 
@@ -97,7 +97,7 @@ class Trials:
         # Models that the next trials will need again, and what the deciding users said.
         self._shared: dict[str, Model] = {}
         self._again: set[str] = set()
-        self._decided: dict[str, npt.NDArray[np.float64]] = {}
+        self._decided: dict[str, Evaluation] = {}
         # How much longer than projected each algorithm's last fit took, and what asking costs.
         self._slowness: dict[str, float] = {}
         self._asking_seconds = 0.0
@@ -168,7 +168,12 @@ class Trials:
         """
         if key(recipe) not in self._decided:
             self._ask_deciding(recipe, self._model(recipe) or self._fitted(recipe))
-        return self._decided[key(recipe)]
+        return self._decided[key(recipe)].per_user["ndcg@10"]
+
+    def answers(self, recipe: Recipe) -> Answers | None:
+        """What the deciding users were given by the recipe; None where they were not asked."""
+        decided = self._decided.get(key(recipe))
+        return decided.answers if decided else None
 
     def _left_out(self, recipe: Recipe, deciding: bool, ends: float | None) -> Trial | None:
         """The candidate as left out, if trying and then training it is over the time left."""
@@ -234,8 +239,7 @@ class Trials:
         )
 
     def _ask_deciding(self, recipe: Recipe, model: Model) -> None:
-        found = self._evaluated(model, self._deciding, MOST_DECIDING)
-        self._decided[key(recipe)] = found.per_user["ndcg@10"]
+        self._decided[key(recipe)] = self._evaluated(model, self._deciding, MOST_DECIDING)
 
     def _fitted(self, recipe: Recipe) -> Model:
         """The model of the recipe on the training side; a blend's parts are trials of their own."""

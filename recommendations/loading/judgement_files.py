@@ -33,12 +33,13 @@ class World:
     """A file's judgements as the engine sees them, with what its rows stand for.
 
     songs: ids by row, the most liked first and equals by id, as the live model has them.
-    users: ids by row, sorted.
+    users: ids by row, sorted. genre_names: of the columns of the songs' genres.
     """
 
     interactions: Interactions
     songs: "pd.Index[str]"
     users: "pd.Index[str]"
+    genre_names: list[str]
 
 
 def read_judgements(name: str, reject: Reject) -> Table:
@@ -88,8 +89,9 @@ def world_of(table: Table, catalogue: Catalogue | None = None) -> World:
         n_songs=len(index),
     )
     rows = [(song, *known.get(song, ("", ""))) for song in songs]
-    traits = SongIndex.build(rows, interactions.like_counts).traits()
-    return World(replace(interactions, traits=traits), index, users)
+    known_songs = SongIndex.build(rows, interactions.like_counts)
+    interactions = replace(interactions, traits=known_songs.traits())
+    return World(interactions, index, users, known_songs.genre_names.tolist())
 
 
 def held_out_of(table: Table, world: World) -> HeldOut:

@@ -35,6 +35,14 @@ def test_a_missing_optional_column_reads_as_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, b"t,a,b\n7,1,2\n", optional=("t",))[0] == [(2, ("1", "2", "7"))]
 
 
+def test_a_missing_optional_column_leaves_the_others_in_their_places(tmp_path: Path) -> None:
+    content = b'u,a,b\n9,1,2\n"8\n",3,4\n'
+
+    good, bad = read(tmp_path, content, optional=("t", "u"), multiline_limit=2)
+
+    assert (good, bad) == ([(2, ("1", "2", "", "9")), (3, ("3", "4", "", "8\n"))], [])
+
+
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
 def test_lines_may_end_as_on_any_system(tmp_path: Path, newline: bytes) -> None:
     content = newline.join([b"a,b", b"1,2", b"", b"3", b"5,6"])

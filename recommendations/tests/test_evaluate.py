@@ -22,9 +22,9 @@ from recommendations.loading.judgement_files import (
     world_of,
 )
 from recommendations.loading.row_errors import RowError
-from recommendations.management.commands.evaluate import in_words
 from recommendations.tests.engine.worlds import listeners_with_taste
 from recommendations.training.evaluating import Report
+from recommendations.training.evaluation_words import in_words
 
 
 def written(file: Path, rows: list[str], header: str = "user_id,song_id,like") -> str:
@@ -159,6 +159,48 @@ def test_songs_of_a_song_file_are_in_the_catalogue_too(tmp_path: Path) -> None:
     assert report["metrics"]["recall@10"] == 1.0
 
 
+def test_genres_of_the_song_file_give_figures_by_genre(tmp_path: Path) -> None:
+    train = written(tmp_path / "train.csv", ["a,1,1", "b,2,1", "b,1,1"])
+    test = written(tmp_path / "test.csv", ["a,2,1", "a,9,1"])
+    songs = written(tmp_path / "songs.csv", ["2,Pop|Folk", "9,", "1,Rock"], "song_id,genre")
+
+    report = evaluated(
+        "--train", train, "--test", test, "--songs", songs, "--algorithm", "popularity"
+    )["report"]
+
+    # Song 2 is listed before song 9, which is of no genre.
+    by_genre = {row["group"]: row["ndcg@10"] for row in report["accuracy"]["genre"]}
+    assert by_genre == {"folk": 1.0, "pop": 1.0, "others": pytest.approx(0.6309, abs=1e-4)}
+    assert report["served_personally"] == 0.0
+    assert report["curves"]["recall"][:2] == [0.5, 1.0]
+
+
+def test_several_algorithms_are_compared_and_the_test_file_is_read_once(
+    files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = files
+    read: list[str] = []
+    open_csv = csv_rows.open_csv
+
+    def noted_open(name: str) -> Any:
+        read.append(Path(name).name)
+        return open_csv(name)
+
+    monkeypatch.setattr(judgement_files, "open_csv", noted_open)
+    lines, words = io.StringIO(), io.StringIO()
+    arguments = ["evaluate", "--train", train, "--test", test, "--budget-seconds", "0.1"]
+
+    call_command(*arguments, "--algorithm", "popularity,local_ridge", "--json", stdout=lines)
+    call_command(*arguments, "--algorithm", "popularity,auto", stdout=words)
+
+    names = [json.loads(line)["algorithm"] for line in lines.getvalue().splitlines()]
+    assert names == ["popularity", "local_ridge"]
+    assert read == ["train.csv", "test.csv"] * 2
+    table = words.getvalue().splitlines()[:3]
+    assert [line.split()[0] for line in table] == ["ndcg@10", "popularity", "auto,"]
+    assert table[1].endswith("0.0%")
+
+
 def test_the_answer_for_people_is_a_table(files: tuple[str, str]) -> None:
     train, test = files
     out = io.StringIO()
@@ -170,6 +212,8 @@ def test_the_answer_for_people_is_a_table(files: tuple[str, str]) -> None:
     assert out.getvalue().startswith("popularity\n")
     assert "ndcg@20" in out.getvalue()
     assert "users without profile: 0" in out.getvalue()
+    assert "served personally                0.0000" in out.getvalue()
+    assert "by the user's profile" in out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -303,7 +347,7 @@ def test_a_report_in_words_says_how_long_everything_took() -> None:
         reason="it was best",
     )
 
-    words = in_words(report)
+    words = "\n".join(in_words([report]))
 
     assert "tuned in 9.5 s, then fitted in 1.2 s" in words
     assert "100 best songs take 40 µs on one thread (p99 1,234 µs)" in words

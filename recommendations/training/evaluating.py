@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from recommendations.engine.cutting import HeldOut
 from recommendations.engine.evaluation import Judged, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Progress
+from recommendations.engine.reporting import report_of_evaluation
 from recommendations.engine.selection import choose
 from recommendations.training.score_time import Asked, score_microseconds
 
@@ -24,7 +25,10 @@ class Evaluated(Judged, Asked, Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and how it was made, in seconds from the rows read; reason: why it was chosen."""
+    """A model and how it was made, in seconds from the rows read; reason: why it was chosen.
+
+    asked_for: "auto" or the name by which it was asked for.
+    """
 
     model: Evaluated
     algorithm: str
@@ -32,6 +36,7 @@ class Fitted:
     tune_seconds: float
     fit_seconds: float
     reason: str
+    asked_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class Report:
 
     tune_seconds: from the rows read to the parameters fixed. fit_seconds: of the final training.
     counts: test rows dropped or missed, and users who got popularity. score_microseconds: p50 and
-    p99 of one user's fold-in and best 100 songs, on one thread.
+    p99 of one user's fold-in and best 100 songs, on one thread. report: what the lists hold and
+    accuracy by group, with curves for plots (engine/reporting.py). asked_for: the algorithm as it
+    was asked for, where that may be another word than the one chosen.
     """
 
     algorithm: str
@@ -54,42 +61,74 @@ class Report:
     intervals: dict[str, tuple[float, float]]
     counts: dict[str, int]
     reason: str
+    report: dict[str, Any] = field(default_factory=dict)
+    asked_for: str = ""
+
+    @property
+    def name(self) -> str:
+        """What was asked for, and what was chosen where that is not the same."""
+        if self.asked_for in ("", self.algorithm):
+            return self.algorithm
+        return f"{self.asked_for}, chose {self.algorithm}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
 
 
-def evaluate_procedure(
+def evaluate_procedures(
     train: Interactions,
     read_test: Callable[[], HeldOut],
     *,
-    algorithm: str,
+    names: Sequence[str],
+    genre_names: Sequence[str],
     ks: Sequence[int],
     budget_seconds: float,
     seed: int,
     progress: Progress | None = None,
-) -> Report:
+) -> list[Report]:
     """Choose and tune on a cut of ``train``, fit on all of it, then rank for the test's users.
 
-    read_test: called once, after the final model is fitted: nothing of the test can leak into it.
+    names: of algorithms, or auto. A report for each, each with the whole budget for itself.
+    read_test: called once, after the last model is fitted: nothing of the test can leak into any.
     Raises UnknownAlgorithm, TrainingFailed, and what read_test raises.
     """
+    fitted = [
+        _fitted(train, name, budget_seconds=budget_seconds, seed=seed, progress=progress)
+        for name in names
+    ]
+    held_out = read_test()
+    return [
+        report_on(
+            each, train, held_out, genre_names=genre_names, ks=ks, seed=seed, progress=progress
+        )
+        for each in fitted
+    ]
+
+
+def _fitted(
+    train: Interactions,
+    algorithm: str,
+    *,
+    budget_seconds: float,
+    seed: int,
+    progress: Progress | None,
+) -> Fitted:
+    """The model that a training of these judgements would end with."""
     choice = choose(
         train, algorithm=algorithm, budget_seconds=budget_seconds, seed=seed, progress=progress
     )
     started = time.perf_counter()
     model = algorithms.fit(choice.recipe, train, progress)
-    fit_seconds = time.perf_counter() - started
-    fitted = Fitted(
+    return Fitted(
         model=model,
         algorithm=choice.recipe.algorithm,
         parameters=choice.recipe.parameters,
         tune_seconds=choice.tune_seconds,
-        fit_seconds=fit_seconds,
+        fit_seconds=time.perf_counter() - started,
         reason=choice.reason,
+        asked_for=algorithm,
     )
-    return report_on(fitted, train, read_test(), ks=ks, seed=seed, progress=progress)
 
 
 def report_on(
@@ -99,6 +138,7 @@ def report_on(
     *,
     ks: Sequence[int],
     seed: int,
+    genre_names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """What a model reaches on the held-back judgements, and what it costs."""
@@ -116,6 +156,14 @@ def report_on(
         intervals=found.intervals,
         counts=found.counts,
         reason=fitted.reason,
+        report=report_of_evaluation(
+            found.answers,
+            train,
+            genre_names,
+            personal=fitted.algorithm != "popularity",
+            seed=seed,
+        ),
+        asked_for=fitted.asked_for or fitted.algorithm,
     )
 
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from recommendations import model_store
 from recommendations.engine import algorithms, selection
-from recommendations.engine.model import Progress, Recipe
+from recommendations.engine.model import Progress
+from recommendations.engine.reporting import Report, report_of_training
 from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
@@ -106,9 +107,9 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
         pinned=algorithm == settings.MODEL_ALGORITHM,
         progress=progress,
     )
-    metrics = {"asked_for": algorithm, **_metrics(choice), "live_since": since}
     version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"
-    _publish(version, data, choice.recipe, metrics, progress)
+    metrics = {"asked_for": algorithm, **_metrics(choice), "live_since": since}
+    metrics["report"] = _publish(version, data, choice, metrics, progress)
     run.algorithm, run.parameters = choice.recipe.algorithm, choice.recipe.parameters
     run.metrics, run.watermark = metrics, data.watermark
     promote, reason = choice.promote, choice.reason
@@ -128,23 +129,34 @@ def _can_serve(live: ModelVersion | None) -> bool:
 def _publish(
     version: str,
     data: snapshot.Snapshot,
-    recipe: Recipe,
+    choice: selection.Choice,
     metrics: dict[str, Any],
     progress: Progress,
-) -> None:
-    """Fit on all data and put the artifact into the model store."""
-    progress(f"fitting {recipe.algorithm} on all data", 0.0)
-    model = algorithms.fit(recipe, data.interactions, progress)
+) -> Report:
+    """Fit on all data, put the artifact into the model store, and report on what it lists."""
+    progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
+    model = algorithms.fit(choice.recipe, data.interactions, progress)
+    songs = SongIndex.build(data.songs, data.interactions.like_counts)
+    progress("measuring what it lists", 0.0)
+    report = report_of_training(
+        model,
+        data.interactions,
+        songs.genre_names.tolist(),
+        answers=choice.answers,
+        cut=choice.cut_train,
+        seed=choice.recipe.seed,
+    )
     progress("publishing", 0.0)
     model_store.publish(
         version,
-        recipe,
+        choice.recipe,
         model,
-        SongIndex.build(data.songs, data.interactions.like_counts),
+        songs,
         n_listeners=data.interactions.n_users,
-        metrics=metrics,
+        metrics={**metrics, "report": report},
         watermark=data.watermark,
     )
+    return report
 
 
 def _enter(run: TrainingRun, version: str, reason: str, *, promote: bool) -> Outcome:

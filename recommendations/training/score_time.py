@@ -38,7 +38,7 @@ def score_microseconds(
     asked = users[users < train.n_users]
     asked = asked[np.diff(train.likes.indptr)[asked] > 0]
     drawn = np.random.default_rng(seed).permutation(asked)[:MOST_USERS]
-    profiles = [_profile(train, user) for user in drawn]
+    profiles = [train.profile(user) for user in drawn]
     with threadpool_limits(1):
         for profile in profiles[:_WARM_UP]:
             _nanoseconds(model, profile)
@@ -55,12 +55,3 @@ def _nanoseconds(model: Asked, profile: Profile) -> int:
     with suppress(NoKnownSongs):
         model.ranking(profile).best(LIST_LENGTH, excluded=profile.judged)
     return time.process_time_ns() - started
-
-
-def _profile(train: Interactions, user: int) -> Profile:
-    """A user's judgements in training."""
-    liked, disliked = (
-        matrix.indices[matrix.indptr[user] : matrix.indptr[user + 1]]
-        for matrix in (train.likes, train.dislikes)
-    )
-    return Profile(liked.astype(np.int32), disliked.astype(np.int32))

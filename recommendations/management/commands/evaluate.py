@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from recommendations.engine.algorithms import ALGORITHMS, UnknownAlgorithm, must_exist
 from recommendations.engine.cutting import HeldOut, split
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import Recipe, TrainingFailed
+from recommendations.engine.model import TrainingFailed
 from recommendations.loading.csv_rows import UnreadableFile
 from recommendations.loading.judgement_files import (
     Catalogue,
@@ -24,7 +25,8 @@ from recommendations.loading.judgement_files import (
     world_of,
 )
 from recommendations.loading.row_errors import ErrorLog, RowError
-from recommendations.training.evaluating import Report, evaluate_procedure
+from recommendations.training import evaluation_words
+from recommendations.training.evaluating import Report, evaluate_procedures
 from recommendations.training.training_bar import training_bar
 
 REJECTS = 3
@@ -48,10 +50,17 @@ class Command(BaseCommand):
             "--split", type=_share, metavar="SHARE", help="hide this share of each user's rows"
         )
         parser.add_argument(
-            "--songs", metavar="FILE", help="the catalogue: songs, artists and genres"
+            "--songs",
+            metavar="FILE",
+            help="the catalogue: songs, artists and genres, which give figures by genre",
         )
         parser.add_argument(
-            "--algorithm", default="auto", help=f"auto or one of {', '.join(ALGORITHMS)}"
+            "--algorithm",
+            type=_names,
+            default=["auto"],
+            metavar="NAMES",
+            help=f"auto or one of {', '.join(ALGORITHMS)}; or several, as popularity,auto, each "
+            "with the whole budget",
         )
         parser.add_argument(
             "--k", type=_lengths, default=[10, 20], metavar="10,20", help="lengths of lists"
@@ -63,34 +72,42 @@ class Command(BaseCommand):
             default=settings.TRAINING_BUDGET_SECONDS,
             help="for tuning and training (TRAINING_BUDGET_SECONDS)",
         )
-        parser.add_argument("--json", action="store_true", help="print one line of JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="print one line of JSON for each algorithm"
+        )
 
-    def handle(self, *, train: str, test: str | None, algorithm: str, **options: Any) -> None:
+    def handle(
+        self, *, train: str, test: str | None, algorithm: Sequence[str], **options: Any
+    ) -> None:
         _check_usage(train, test, options["songs"], algorithm, options["seed"])
         self._errors = ErrorLog(self._tell)
         try:
-            report = self._evaluate(train, test, algorithm, options)
+            reports = self._evaluate(train, test, algorithm, options)
         except (UnreadableFile, TrainingFailed) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stderr.write("stopped")
             sys.exit(INTERRUPTED)
-        self.stdout.write(json.dumps(report.as_dict()) if options["json"] else in_words(report))
+        if options["json"]:
+            self.stdout.write("\n".join(json.dumps(each.as_dict()) for each in reports))
+        else:
+            self.stdout.write("\n".join(evaluation_words.in_words(reports)))
         if self._errors.by_code:
             self.stderr.write(f"rejected rows: {self._errors.summary()}")
             sys.exit(REJECTS)
 
     def _evaluate(
-        self, train: str, test: str | None, algorithm: str, options: dict[str, Any]
-    ) -> Report:
+        self, train: str, test: str | None, names: Sequence[str], options: dict[str, Any]
+    ) -> list[Report]:
         catalogue = self._catalogue(options["songs"])
         world = world_of(read_judgements(train, self._reject(train)), catalogue)
         with training_bar() as progress:
             interactions, read_test = self._parts(world, test, options["split"], options["seed"])
-            return evaluate_procedure(
+            return evaluate_procedures(
                 interactions,
                 read_test,
-                algorithm=algorithm,
+                names=names,
+                genre_names=world.genre_names,
                 ks=options["k"],
                 budget_seconds=options["budget_seconds"],
                 seed=options["seed"],
@@ -125,38 +142,13 @@ class Command(BaseCommand):
         return reject
 
 
-def in_words(report: Report) -> str:
-    """The report as a table for a person."""
-    lines = [
-        Recipe(report.algorithm, report.parameters).in_words(),
-        report.reason,
-        f"{report.users:,} users, at most {report.peak_rss_mb:,.0f} MB of memory",
-        f"tuned in {report.tune_seconds:.1f} s, then fitted in {report.fit_seconds:.1f} s",
-        *_score_time(report.score_microseconds),
-        "",
-    ]
-    for name, value in report.metrics.items():
-        low, high = report.intervals[name]
-        lines.append(f"{name:30} {value:8.4f}   95 % {low:.4f} to {high:.4f}")
-    lines += ["", *(f"{name.replace('_', ' ')}: {n:,}" for name, n in report.counts.items())]
-    return "\n".join(lines)
-
-
-def _score_time(microseconds: dict[str, float]) -> list[str]:
-    """What one user costs, where anybody was asked."""
-    if not microseconds:
-        return []
-    p50, p99 = microseconds["p50"], microseconds["p99"]
-    return [f"one user's 100 best songs take {p50:,.0f} µs on one thread (p99 {p99:,.0f} µs)"]
-
-
 def _check_usage(
-    train: str, test: str | None, songs: str | None, algorithm: str, seed: int
+    train: str, test: str | None, songs: str | None, algorithms: Sequence[str], seed: int
 ) -> None:
     """What would otherwise come out after minutes of training. Opens no file."""
-    if algorithm != "auto":
+    for algorithm in algorithms:
         try:
-            must_exist(algorithm)
+            must_exist(algorithm if algorithm != "auto" else "popularity")
         except UnknownAlgorithm as error:
             raise CommandError(str(error), returncode=2) from error
     if seed < 0:
@@ -178,6 +170,11 @@ def _share(argument: str) -> float:
     if not 0.0 < share < 1.0:
         raise argparse.ArgumentTypeError(f"{argument!r} is not between 0 and 1")
     return share
+
+
+def _names(argument: str) -> list[str]:
+    """Algorithms, as popularity,auto, each of them once."""
+    return list(dict.fromkeys(name.strip() for name in argument.split(",")))
 
 
 def _lengths(argument: str) -> list[int]:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.model_store import BrokenArtifact
 from recommendations.models import ModelVersion
-from recommendations.training import versions
+from recommendations.training import report_words, versions
 
 
 class Command(BaseCommand):
@@ -71,15 +71,17 @@ def described(row: ModelVersion) -> dict[str, Any]:
         "created_at": row.created_at.isoformat(),
         "parameters": run.parameters,
         "ndcg@10": run.metrics.get("winner", {}).get("ndcg@10"),
+        "report": run.metrics.get("report", {}),
         "reason": run.reason,
     }
 
 
 def in_words(row: dict[str, Any]) -> str:
     """One version as a line."""
-    quality = row["ndcg@10"]
+    quality, lists = row["ndcg@10"], report_words.in_one_line(row["report"])
     return (
         f"{'live' if row['live'] else '    '}  {row['version']}  {row['algorithm']}"
         + (f"  NDCG@10 {quality:.4f}" if quality is not None else "")
+        + (f"  {lists}" if lists else "")
         + f"  {row['reason']}"
     )

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from recommendations.engine import algorithms
 from recommendations.engine.model import TrainingFailed
 from recommendations.model_store import BrokenArtifact
+from recommendations.training import report_words
 from recommendations.training.retraining import Outcome, retrain
 from recommendations.training.training_bar import training_bar
 
@@ -56,10 +57,18 @@ def as_json(outcome: Outcome) -> str:
 
 
 def in_words(outcome: Outcome) -> str:
-    """The outcome as a sentence for a person."""
+    """The outcome as a sentence for a person, and what the model's lists are like."""
     if outcome.version is None:
         return f"{outcome.status}: {outcome.reason}"
-    return (
+    report = (outcome.metrics or {}).get("report", {})
+    lists, genres = report_words.in_one_line(report), report_words.genres_in_one_line(report)
+    said = (
         f"{outcome.version} ({outcome.algorithm}) is {outcome.status} "
         f"after {outcome.seconds:.1f} s: {outcome.reason}"
     )
+    lines = [said]
+    if lists:
+        lines.append(f"lists of {report['listeners']:,} listeners: {lists}")
+    if genres:
+        lines.append(f"NDCG@10 by genre: {genres}")
+    return "\n".join(lines)
