@@ -88,6 +88,9 @@ def test_a_longer_list_begins_as_the_shorter_one_and_names_no_song_twice(
     short, _ = ranking.best(10, excluded=mine.judged)
     everything, _ = ranking.best(many_songs.n_songs, excluded=mine.judged)
 
+    # Past the candidates the order is the item models' own.
+    own, _ = top_k(made.items.scores(mine), many_songs.n_songs, excluded=mine.judged)
+    assert everything[CANDIDATES:].tolist() == own[CANDIDATES:].tolist()
     assert everything[:10].tolist() == short.tolist()
     assert len(everything) == len(set(everything.tolist())) == many_songs.n_songs - len(mine.judged)
 
@@ -105,8 +108,12 @@ def test_a_filter_is_applied_before_candidates_are_chosen(many_songs: Interactio
 
 
 def test_what_is_evaluated_is_what_is_served(many_songs: Interactions) -> None:
-    parted = cut(many_songs, seed=0)
-    made = blend_of(fitted(parted.train, RIDGE, IALS), [1.0, 2.0], parted.train, 0)
+    # Of one neighbour a song hardly any candidate has a score, and the others are the first
+    # rows: the rare songs here, which are not those that the factors would put first.
+    rare_first = (many_songs.n_songs - 1 - many_songs.songs).astype(np.int32)
+    parted = cut(replace(many_songs, songs=rare_first), seed=0)
+    nearest = Recipe("item_knn", {"neighbours": 1})
+    made = blend_of(fitted(parted.train, nearest, IALS), [1.0, 2.0], parted.train, 0)
 
     found = evaluate(made, parted.train, parted.held_out, ks=(10,), intervals=False)
 
@@ -169,6 +176,18 @@ def test_weights_are_worth_their_ndcgs_times_the_auc_by_hand() -> None:
     assert asked.worth(np.array([1.0, 0.0])) == pytest.approx(2 / np.log2(3))
     # Both weigh the same: the second pair is a tie.
     assert asked.pairs.auc(np.array([1.0, 1.0])) == pytest.approx(0.75)
+
+
+def test_the_ndcgs_of_weights_are_those_of_the_evaluation(world: Interactions) -> None:
+    # Fewer songs than candidates: what a user judged leaves places that hold no song.
+    parted = cut(world, seed=0)
+    models = fitted(parted.train, RIDGE, IALS)
+    asked = blending._ask(models, parted, 0)
+    for weights in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.5]):
+        made = blend_of(models, weights, parted.train, 0)
+        found = evaluate(made, parted.train, parted.held_out, ks=(10, 100), intervals=False)
+        both = found.metrics["ndcg@10"] + found.metrics["ndcg@100"]
+        assert asked._ranked(np.array(weights)) == pytest.approx(both, abs=1e-3)
 
 
 def test_the_auc_of_weights_is_that_of_the_evaluation() -> None:

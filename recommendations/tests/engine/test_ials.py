@@ -18,7 +18,14 @@ from recommendations.tests.engine.worlds import (
     profile_of,
 )
 
-GIVEN = {"factors": 6, "regularisation": 0.01, "unobserved": 0.1, "epochs": 6, "dislike": 0.5}
+GIVEN = {
+    "factors": 6,
+    "regularisation": 0.01,
+    "unobserved": 0.1,
+    "exponent": 0.7,
+    "epochs": 6,
+    "dislike": 0.5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def loss(U: FloatArray, V: FloatArray, world: Interactions, given: dict[str, flo
         (U, likes.sum(axis=1), V),
         (V, likes.sum(axis=0), U),
     ):
-        scale = given["regularisation"] * (counts + alpha * len(others))
+        scale = given["regularisation"] * (counts + alpha * len(others)) ** given["exponent"]
         total += (scale * (factors**2).sum(axis=1)).sum()
     return float(total)
 

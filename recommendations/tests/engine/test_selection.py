@@ -1,6 +1,7 @@
 """What is chosen to train with, and whether it goes live."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from recommendations.engine import (
 )
 from recommendations.engine.cutting import Cut, HeldOut
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.model import Model, Recipe, TrainingFailed
+from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.engine.selection import Choice, choose
 from recommendations.engine.trials import Trial
 from recommendations.tests.engine.worlds import interactions, listeners_with_taste
@@ -367,24 +368,27 @@ def test_odd_data_get_a_model_and_never_an_error(
     algorithms.fit(choice.recipe, world)
 
 
-def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(world: Interactions) -> None:
-    def kept(algorithm: str, **parameters: int) -> tuple[Trial, Model]:
-        model = algorithms.fit(Recipe("popularity", {}), world)
-        return Trial(Recipe(algorithm, dict(parameters))), model
-
+def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(
+    world: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, other = (algorithms.fit(Recipe(name, {}), world) for name in ("item_knn", "popularity"))
     best_first = [
-        kept("ials", factors=8),
-        kept("local_ridge"),
-        kept("ials", factors=16),
-        kept("ials", factors=4),
+        (Trial(Recipe("ials", {"factors": 8})), other),
+        (Trial(Recipe("item_knn", {})), items),
+        (Trial(Recipe("ials", {"factors": 16})), other),
+        (Trial(Recipe("ials", {"factors": 4})), other),
     ]
+    ran: list[Recipe] = []
+    tried = SimpleNamespace(kept=lambda: best_first, cut=None, run=ran.append)
+    monkeypatch.setattr(selection, "weigh", lambda models, *_: [1.0] * len(models))
 
-    left = [trial.recipe for trial, _ in selection._not_past_the_best(best_first)]
+    selection._try_blend(tried, 0)  # type: ignore[arg-type]
 
-    assert left == [
-        Recipe("ials", {"factors": 8}),
-        Recipe("local_ridge", {}),
-        Recipe("ials", {"factors": 4}),
+    [blended] = ran
+    assert [[name, given] for name, given, _ in blended.parameters["parts"]] == [
+        ["item_knn", {}],
+        ["ials", {"factors": 8}],
+        ["ials", {"factors": 4}],
     ]
 
 
