@@ -73,6 +73,12 @@ class Command(BaseCommand):
             help="for tuning and training (TRAINING_BUDGET_SECONDS)",
         )
         parser.add_argument(
+            "--plots",
+            type=Path,
+            metavar="FOLDER",
+            help="draw the figures there as SVG, beside those of popularity",
+        )
+        parser.add_argument(
             "--json", action="store_true", help="print one line of JSON for each algorithm"
         )
 
@@ -81,13 +87,19 @@ class Command(BaseCommand):
     ) -> None:
         _check_usage(train, test, options["songs"], algorithm, options["seed"])
         self._errors = ErrorLog(self._tell)
+        plots: Path | None = options["plots"]
+        # Popularity is what every plot is held against.
+        beside = ["popularity"] if plots and "popularity" not in algorithm else []
         try:
-            reports = self._evaluate(train, test, algorithm, options)
+            reports = self._evaluate(train, test, [*algorithm, *beside], options)
         except (UnreadableFile, TrainingFailed) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stderr.write("stopped")
             sys.exit(INTERRUPTED)
+        if plots:
+            self._draw(reports, plots)
+        reports = reports[: len(algorithm)]
         if options["json"]:
             self.stdout.write("\n".join(json.dumps(each.as_dict()) for each in reports))
         else:
@@ -95,6 +107,16 @@ class Command(BaseCommand):
         if self._errors.by_code:
             self.stderr.write(f"rejected rows: {self._errors.summary()}")
             sys.exit(REJECTS)
+
+    def _draw(self, reports: Sequence[Report], folder: Path) -> None:
+        # Imported here: drawing takes longer to load than most evaluations need it.
+        from recommendations.training.evaluation_plots import write_plots
+
+        try:
+            files = write_plots(reports, folder)
+        except OSError as error:
+            raise CommandError(f"cannot draw into {folder}: {error.strerror}") from error
+        self.stderr.write(f"drawn: {', '.join(map(str, files))}", style_func=str)
 
     def _evaluate(
         self, train: str, test: str | None, names: Sequence[str], options: dict[str, Any]
