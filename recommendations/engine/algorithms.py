@@ -6,7 +6,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from recommendations.engine import blend, ials, item_model, popularity, svd
+from recommendations.engine import blend, ials, item_model, new_songs, popularity, svd
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe
 from recommendations.engine.refusals import refuse_judgements, refuse_parameters
@@ -45,15 +45,17 @@ ALGORITHMS: tuple[str, ...] = tuple(_TABLE)
 def fit(recipe: Recipe, interactions: Interactions, progress: Progress | None = None) -> Model:
     """Train by the recipe. Raises UnknownAlgorithm, and TrainingFailed before or after the work."""
     training = _training(recipe.algorithm)
-    refuse_parameters(recipe.algorithm, recipe.parameters, training.DEFAULTS, training.RANGES)
+    known, ranges = defaults(recipe.algorithm), {**training.RANGES, **new_songs.RANGES}
+    refuse_parameters(recipe.algorithm, recipe.parameters, known, ranges)
     refuse_judgements(interactions)
     model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress)
-    return model
+    return new_songs.lend(model, interactions, recipe.parameters)
 
 
 def defaults(algorithm: str) -> Parameters:
     """The parameters of an algorithm where none are given. Raises UnknownAlgorithm."""
-    return dict(_training(algorithm).DEFAULTS)
+    own: Parameters = _training(algorithm).DEFAULTS
+    return own | new_songs.LENDING.get(algorithm, {})
 
 
 def projected_seconds(recipe: Recipe, interactions: Interactions) -> float:

@@ -47,7 +47,10 @@ def is_number(value: Any) -> bool:
 
 
 def refuse_judgements(interactions: Interactions) -> None:
-    """Raise TrainingFailed where rows lie outside the users and songs, or values are no ±1."""
+    """Raise TrainingFailed where rows lie outside the users and songs, or values are no ±1.
+
+    Or where artists and genres are those of other songs.
+    """
     n = len(interactions)
     for name in ("users", "songs", "values", "times"):
         array = getattr(interactions, name)
@@ -57,5 +60,10 @@ def refuse_judgements(interactions: Interactions) -> None:
         rows = getattr(interactions, name)
         if n and not (rows.min() >= 0 and rows.max() < n_rows):
             raise TrainingFailed(f"the interactions name {name} outside 0 to {n_rows - 1}")
+    traits = interactions.traits
+    if traits is not None and {len(traits.artists), traits.genres.shape[0]} != {
+        interactions.n_songs
+    }:
+        raise TrainingFailed("the interactions' artists and genres are those of other songs")
     if not (np.abs(interactions.values) == 1).all():
         raise TrainingFailed("the interactions' values are not all 1 or -1")

@@ -20,6 +20,7 @@ from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
 from recommendations.engine.trials import Trial, Trials
+from recommendations.engine.trying_new_songs import try_new_songs
 
 AUTO = "auto"
 # An algorithm whose defaults score under this part of the leader's is not tuned any further; of one
@@ -96,7 +97,7 @@ def choose(
     if trials.askable:
         pinned = pinned and algorithm != AUTO
         reference, before = _before(trials, live, () if pinned else last, budget_seconds)
-        best = _tried(trials, algorithm, seed)
+        best = try_new_songs(trials, _tried(trials, algorithm, seed), seed=seed, progress=progress)
         verdict = _verdict(trials, best, reference, before, algorithm, pinned=pinned, seed=seed)
         winner = trials.run(verdict.recipe)
         promote, reason, promotion = verdict.promote, verdict.reason, verdict.record

@@ -29,6 +29,9 @@ MOST_DECIDING = 10_000
 DECIDING_ASKS = MOST_DECIDING // MOST_USERS
 # What finding a blend's weights and asking it take, in askings of one candidate.
 BLEND_ASKS = 4
+# What finding out how much new songs are lent takes, beside fitting the chosen recipe once.
+NEW_SONG_ASKS = 10
+NEW_SONG_SECONDS = 6e-4  # a song: working what is lent into the weights, time after time
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,34 @@ class Trials:
         decided = self._decided.get(key(recipe))
         return decided.answers if decided else None
 
+    def made(self, recipe: Recipe) -> Model:
+        """Its model on the training side, fitted now if it is not at hand."""
+        return self._model(recipe) or self._fitted(recipe)
+
+    def run_made(self, recipe: Recipe, model: Model, fit_seconds: float) -> Trial:
+        """Try what was made elsewhere on the training side, and keep it for deciding.
+
+        fit_seconds: what fitting it by the recipe takes.
+        """
+        started = time.perf_counter()
+        self._shared[key(recipe)] = model
+        found = self._evaluated(model, self.cut.held_out, MOST_USERS)
+        asking = time.perf_counter() - started
+        trial = Trial(recipe, found.metrics, asking, fit_seconds, judges=found.judges)
+        self.done.append(trial)
+        return trial
+
+    def ends_before(self, chosen: Trial) -> float:
+        """The instant by which all but deciding about the chosen and training it has to be over."""
+        return self._ends - DECIDING_ASKS * self._asking_seconds - chosen.fit_seconds
+
+    def new_song_seconds(self, fit_seconds: float) -> float:
+        """What finding out how much new songs are lent takes; 0 where they have no traits."""
+        if self.cut.train.traits is None:
+            return 0.0
+        working = NEW_SONG_SECONDS * self.cut.train.n_songs
+        return fit_seconds + NEW_SONG_ASKS * self._asking_seconds + working
+
     def _left_out(self, recipe: Recipe, deciding: bool, ends: float | None) -> Trial | None:
         """The candidate as left out, if trying and then training it is over the time left."""
         fitting = self._projected(recipe)
@@ -193,9 +224,11 @@ class Trials:
         """Seconds of what follows if this candidate is taken: deciding, and the final training."""
         decided = DECIDING_ASKS * self._asking_seconds
         if parts := parts_of(recipe):
-            return decided + sum(self._fit_seconds(part) for part in parts)
+            fitting = sum(self._fit_seconds(part) for part in parts)
+            return decided + fitting + self.new_song_seconds(fitting)
         best = self.best()
-        alone = decided + max(fitting, best.fit_seconds if best else 0.0)
+        fitting_best = max(fitting, best.fit_seconds if best else 0.0)
+        alone = decided + fitting_best + self.new_song_seconds(fitting_best)
         if not self.blending:
             return alone
         # A blend may take all that was kept; before that its weights are found, and it is asked.

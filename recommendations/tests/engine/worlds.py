@@ -1,10 +1,12 @@
 """Small worlds that the engine's tests share."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 
-from recommendations.engine.interactions import Interactions, Profile
+from recommendations.engine.interactions import Interactions, Profile, Traits
 
 Row = tuple[int, int, int]
 
@@ -49,6 +51,37 @@ def listeners_with_taste(
     return interactions(
         [(*pair, value) for pair, value in unique.items()], users=users, songs=songs
     )
+
+
+def fans(
+    *, users: int = 150, artists: int = 12, songs_each: int = 5, seed: int = 0
+) -> Interactions:
+    """Users who like songs of two artists of one genre, and now and then another; few dislikes.
+
+    Song s is by artist s // songs_each, who is of genre artist % 3. The last song is by an artist
+    of whom there is nothing else, of genre 0, and nobody judges it.
+    """
+    rng = np.random.default_rng(seed)
+    songs = artists * songs_each + 1
+    artist_of = np.append(np.arange(songs - 1) // songs_each, artists)
+    rows: dict[tuple[int, int], int] = {}
+    for user in range(users):
+        genre = int(rng.integers(0, 3))
+        favourites = genre + 3 * rng.choice(artists // 3, 2, replace=False)
+        theirs = np.flatnonzero(np.isin(artist_of, favourites))
+        liked = rng.choice(theirs, int(rng.integers(3, len(theirs))), replace=False)
+        others = rng.choice(songs - 1, 3, replace=False)
+        rows |= {(user, int(song)): -1 for song in others[:2]}
+        rows |= {(user, int(song)): 1 for song in [*liked, others[2]]}
+    genre_of = np.append(np.arange(artists) % 3, 0)[artist_of]
+    genres = sparse.csr_array((np.ones(songs, np.float32), (np.arange(songs), genre_of)))
+    world = interactions([(*pair, value) for pair, value in rows.items()], users=users, songs=songs)
+    return replace(world, traits=Traits(artist_of.astype(np.int32), genres))
+
+
+def without_songs(world: Interactions, songs: Iterable[int]) -> Interactions:
+    """The world where nobody has judged these songs yet."""
+    return world.where(~np.isin(world.songs, list(songs)))
 
 
 def profile_of(world: Interactions, user: int) -> Profile:

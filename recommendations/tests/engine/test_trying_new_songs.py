@@ -1,0 +1,176 @@
+"""How much new songs are lent is found by hiding songs, and held to what it costs."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommendations.engine import algorithms, new_songs, trying_new_songs
+from recommendations.engine.cutting import Cut, HeldOut, cut, halves
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.model import Model, Parameters, Recipe
+from recommendations.engine.selection import Choice, choose
+from recommendations.engine.trials import Trials
+from recommendations.engine.trying_new_songs import NOTHING, lending, made_new, try_new_songs
+from recommendations.tests.engine.worlds import fans
+
+WORLD = fans(users=150)
+
+
+def chosen(world: Interactions, *, budget_seconds: float = 60.0) -> Choice:
+    return choose(world, algorithm="item_knn", budget_seconds=budget_seconds, seed=3)
+
+
+def tried(world: Interactions, recipe: Recipe) -> tuple[Trials, Recipe]:
+    """What comes of one recipe that was chosen."""
+    bench = Trials(world, budget_seconds=60.0, seed=0, progress=None)
+    found = try_new_songs(bench, bench.run(recipe), seed=0)
+    assert found is not None
+    return bench, found.recipe
+
+
+def shuffled(world: Interactions) -> Interactions:
+    order = np.random.default_rng(5).permutation(len(world))
+    return replace(
+        world,
+        users=world.users[order],
+        songs=world.songs[order],
+        values=world.values[order],
+        times=world.times[order],
+    )
+
+
+def test_where_artists_tell_new_songs_are_lent_by_the_recipe_that_is_chosen() -> None:
+    choice = chosen(WORLD)
+
+    assert choice.recipe.algorithm == "item_knn"
+    assert choice.recipe.parameters["rare"] > 0
+    assert choice.recipe.parameters["same_artist"] > 0
+    # It is a trial like any other, and what its parameters say: fitted by them it is the same.
+    trial = next(each for each in choice.trials if each.recipe == choice.recipe)
+    bench = Trials(WORLD, budget_seconds=60.0, seed=3, progress=None)
+    assert bench.run(choice.recipe).metrics == pytest.approx(trial.metrics)
+
+
+def test_a_new_song_is_listed_by_what_is_chosen_and_was_not_before() -> None:
+    choice = chosen(WORLD)
+    nothing = lending(choice.recipe, NOTHING)
+    world = WORLD.where(WORLD.songs != 0)
+
+    shown = []
+    for recipe in (nothing, choice.recipe):
+        scores, _ = algorithms.fit(recipe, world).score_block(world.likes, world.dislikes)
+        scores[world.likes.toarray() > 0] = -np.inf
+        shown.append(int((np.argsort(-scores, axis=1)[:, :10] == 0).any(axis=1).sum()))
+
+    assert shown[0] == 0
+    assert shown[1] >= 10
+
+
+def test_without_traits_nothing_is_tried_and_nothing_lent() -> None:
+    choice = chosen(replace(WORLD, traits=None))
+
+    given = [trial.recipe.parameters for trial in choice.trials[1:]]
+    assert given
+    assert all(each["rare"] == each["same_artist"] == 0 for each in given)
+
+
+def test_the_same_is_found_however_the_judgements_are_ordered() -> None:
+    recipes = [tried(world, Recipe("item_knn", {}))[1] for world in (WORLD, shuffled(WORLD))]
+
+    assert recipes[0] == recipes[1]
+    assert recipes[0].parameters["rare"] > 0
+
+
+def test_every_part_of_a_blend_that_can_is_lent_the_same() -> None:
+    parts = [["item_knn", {}, 1.0], ["ials", {"factors": 8}, 0.3], ["svd", {"epochs": 2}, 0.1]]
+
+    _, found = tried(WORLD, Recipe("blend", {"parts": parts}))
+
+    knn, ials, svd = (parameters for _, parameters, _ in found.parameters["parts"])
+    assert knn["rare"] == ials["rare"] > 0
+    assert knn["same_artist"] > 0
+    assert "same_artist" not in ials
+    assert "rare" not in svd
+
+
+def test_popularity_and_svd_lend_nothing() -> None:
+    for algorithm in ("popularity", "svd"):
+        plain = Recipe(algorithm, {"epochs": 1} if algorithm == "svd" else {})
+        bench, found = tried(WORLD, plain)
+        assert found == plain
+        assert len(bench.done) == 1
+
+
+def test_what_costs_the_songs_that_are_there_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if whatever is lent made the model worthless where no song was made new.
+    whole = cut(WORLD).train
+
+    def spoiling(model: Model, interactions: Interactions, given: Parameters) -> Model:
+        if len(interactions) == len(whole) and given["rare"]:
+            return algorithms.fit(Recipe("popularity", {}), interactions)
+        return new_songs.lend(model, interactions, given)
+
+    monkeypatch.setattr(trying_new_songs, "lend", spoiling)
+
+    _, found = tried(WORLD, Recipe("item_knn", {}))
+
+    assert found == Recipe("item_knn", {})
+
+
+def test_nothing_is_tried_without_the_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Trials(WORLD, budget_seconds=60.0, seed=0, progress=None)
+    best = bench.run(Recipe("item_knn", {}))
+    late = time.perf_counter() + 60.0
+    monkeypatch.setattr(time, "perf_counter", lambda: late)
+    monkeypatch.delattr(trying_new_songs, "_Bench")
+
+    assert try_new_songs(bench, best, seed=0) is best
+
+
+def test_songs_made_new_lose_all_but_a_few_judgements_and_are_foretold() -> None:
+    whole = cut(WORLD)
+    whole = replace(whole, held_out=halves(whole.held_out)[0])
+    new = made_new(whole, seed=1)
+
+    before, after = (
+        np.bincount(each.train.songs, minlength=WORLD.n_songs) for each in (whole, new)
+    )
+    changed = np.flatnonzero(before != after)
+    # Ten at least of 60, half of them without anything.
+    assert len(changed) == 10
+    assert (after[changed] == 0).sum() == 5
+    assert set(after[changed]) <= {0, 1, 2, 4, 8}
+    asked = np.unique(whole.held_out.users)
+    added = len(new.held_out.users) - len(whole.held_out.users)
+    gone = len(whole.train) - len(new.train)
+    assert 0 < added < gone
+    assert np.isin(new.held_out.users, asked).all()
+    assert new.train.traits is WORLD.traits
+
+
+def test_the_same_judgements_are_taken_however_they_were_ordered() -> None:
+    whole = cut(WORLD)
+
+    left = []
+    for train in (whole.train, shuffled(whole.train)):
+        kept = made_new(replace(whole, train=train), seed=1).train
+        left.append(set(zip(kept.users.tolist(), kept.songs.tolist(), strict=True)))
+
+    assert left[0] == left[1]
+
+
+def test_a_world_of_a_few_songs_keeps_most_of_them() -> None:
+    world = fans(users=20, artists=6, songs_each=3)
+    new = made_new(cut(world), seed=0)
+
+    liked = int((cut(world).train.like_counts > 0).sum())
+    assert (new.train.like_counts > 0).sum() >= liked - liked // 4
+
+
+def test_nothing_at_all_can_be_made_new() -> None:
+    nothing = WORLD.where(np.zeros(len(WORLD), np.bool_))
+    none = HeldOut(nothing.users, nothing.songs, nothing.values)
+
+    assert len(made_new(Cut(nothing, none, "random"), seed=0).train) == 0
