@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
+from recommendations.engine.checkpoints import Checkpoints
+from recommendations.engine.heavy_users import sampled
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
@@ -41,24 +43,25 @@ RANGES: Ranges = {
 def fit(
     interactions: Interactions,
     parameters: Parameters,
-    seed: int,  # noqa: ARG001 - every fit takes it
+    seed: int,
     progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> ItemModel:
-    """Solve every song's regression. Nothing in it is drawn: the seed makes no difference.
+    """Solve every song's regression. The seed draws the sample of heavy users' likes, if any.
 
-    Memory: a few arrays of (n_songs, neighbours) beside the likes; never the Gram matrix of a
-    large catalogue. Raises TrainingFailed.
+    Memory: the likes twice, a few arrays of (n_songs, neighbours), and the Gram matrix of at most
+    8,192 songs; never that of a large catalogue. Raises TrainingFailed.
     """
     given = DEFAULTS | parameters
-    likes = interactions.likes
+    weights = _user_weights(interactions.likes, float(given["damping"]))
+    likes = sampled(interactions.likes, seed=seed)
     columns = likes.T.tocsr()
-    weights = _user_weights(likes, float(given["damping"]))
     gram_diagonal = columns @ weights
     diagonal = gram_diagonal * (1 + given["kappa"]) + given["ridge"]
     diagonal = np.asarray(diagonal, np.float32)
     k = max(1, min(int(given["neighbours"]), interactions.n_songs - 1))
-    found = nearest(likes, columns, weights, diagonal, k, _part(progress, 0.0, 0.5))
-    solved = solve(columns, weights, diagonal, found, _part(progress, 0.5, 1.0))
+    found = nearest(likes, columns, weights, diagonal, k, _part(progress, 0.0, 0.5), checkpoints)
+    solved = solve(columns, weights, diagonal, found, _part(progress, 0.5, 1.0), checkpoints)
     if not np.isfinite(solved).all():
         raise TrainingFailed("the songs' equations cannot be solved in 32 bits: use a larger ridge")
     return item_model("local_ridge", interactions, found, solved, base=float(given["base"]))

@@ -1,18 +1,42 @@
-"""The regressions of the local ridge: one small linear system a song."""
+"""The regressions of the local ridge: one small linear system a song.
+
+Songs whose neighbours are mostly the same are solved together (grouping.py): the Gram matrix of all
+their neighbours is made once, dense, and each song's system is picked out of it. Made song by song,
+the same pairs would be counted over and over: at 50 million likes, that is nearly all of the work.
+Where few like the neighbours, or few songs share them, each song's matrix is made of their likes.
+Both ways add up the same numbers in the same order.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from recommendations.engine.compiling import compiled
+from recommendations.engine.checkpoints import Checkpoints, Forgetful
+from recommendations.engine.grouping import groups
 from recommendations.engine.interactions import FloatArray, IntArray
+from recommendations.engine.local_systems import (
+    by_user,
+    fill_rows,
+    solve_alone,
+    solve_together,
+)
 from recommendations.engine.neighbours import Neighbours
 
-_BLOCK = 256
+# Neighbours of a group together, at most: a Gram matrix of 256 MB.
+MOST_TOGETHER: Final = 8192
+# Songs solved alone of one checkpoint, and rows that a thread takes at once.
+_PIECE = 4096
+_ROWS = 64
+# To pick a matrix out of another is to read its cells: a song with fewer likes of its neighbours a
+# cell than these has nothing to gain. A like costs about as much as making so many cells.
+_LIKES_A_CELL = 1.0
+_CELLS_A_LIKE = 8.0
+# Together where that costs under this part of alone.
+_PART = 1.0
 
 
 def solve(
@@ -21,128 +45,126 @@ def solve(
     diagonal: FloatArray,
     neighbours: Neighbours,
     progress: Callable[[float], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> FloatArray:
     """The weights of each song's neighbours, (G[N,N] + Λ)⁻¹ G[N,j]: float32 (n_songs, K).
 
     columns: Xᵀ (n_songs, n_users). weights: of each user, for G = Xᵀ diag(weights) X.
-    diagonal: Λ + diag G, (n_songs,). Songs are independent: a thread a core, a block at a time.
+    diagonal: Λ + diag G, (n_songs,).
     """
-    rows, solved = neighbours.rows, neighbours.gram.copy()
-    n_users, k = columns.shape[1], rows.shape[1]
-    counts = np.append(np.diff(columns.indptr), 0)  # the last for the padding, -1
-    starts = range(0, len(rows), _BLOCK)
-
-    def fill(start: int) -> None:
-        span = slice(start, start + _BLOCK)
-        longest = int(counts[rows[span]].sum(axis=1).max()) + 1
-        heads = np.full(n_users, -1, np.int32)
-        links, places = np.empty(longest, np.int32), np.empty(longest, np.int32)
-        A = np.zeros((k, k), np.float32)
-        _solve_songs(
-            columns.indptr,
-            columns.indices,
-            weights,
-            diagonal,
-            rows[span],
-            heads,
-            links,
-            places,
-            A,
-            solved[span],
-        )
-
+    kept, solved = checkpoints or Forgetful(), neighbours.gram.copy()
+    done = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for at, _ in enumerate(pool.map(fill, starts)):
+        solver = _Solver(columns, weights, diagonal, neighbours.rows, solved, pool)
+        for at, (songs, together) in enumerate(solver.pieces()):
+            name = f"solved-{at}"
+            if found := kept.load(name):
+                solved[songs] = found["solved"]
+            else:
+                solver.solve(songs, together)
+                kept.save(name, {"solved": solved[songs]})
+            done += len(songs)
             if progress:
-                progress((at + 1) / len(starts))
+                progress(done / len(solved))
     return solved
 
 
-@compiled
-def _fill(
-    offsets: npt.NDArray[np.int32],
-    users: IntArray,
-    weights: FloatArray,
-    songs: IntArray,
-    heads: IntArray,
-    links: IntArray,
-    places: IntArray,
-    A: FloatArray,
-) -> None:
-    """Add the Gram matrix of these songs to the part of A below its diagonal.
+class _Solver:
+    """Solves the systems of some songs at a time, on all threads.
 
-    Each user's likes among the songs form a linked list (heads, links), and each like adds the
-    user's weight to its pair with every earlier one: no other like is ever looked at.
+    solved: (n_songs, K), the right sides, overwritten by the solutions.
     """
-    used = 0
-    for a in range(len(songs)):
-        for at in range(offsets[songs[a]], offsets[songs[a] + 1]):
-            user = users[at]
-            link = heads[user]
-            while link >= 0:
-                A[a, places[link]] += weights[user]
-                link = links[link]
-            links[used] = heads[user]
-            places[used] = a
-            heads[user] = used
-            used += 1
-    for song in songs:
-        for at in range(offsets[song], offsets[song + 1]):
-            heads[users[at]] = -1
 
+    def __init__(
+        self,
+        columns: sparse.csr_array,
+        weights: FloatArray,
+        diagonal: FloatArray,
+        rows: IntArray,
+        solved: FloatArray,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._offsets, self._users = columns.indptr, columns.indices
+        self._weights, self._diagonal = weights, diagonal
+        self._rows, self._solved, self._pool = rows, solved, pool
+        self._counts = np.diff(self._offsets).astype(np.int64)
+        # The last for the padding, -1.
+        self._alone = np.append(self._counts, 0)[rows].sum(axis=1)
+        self._most = max(rows.shape[1], min(MOST_TOGETHER, len(rows)))
+        self._room = np.empty(0, np.float32)
 
-@compiled
-def _solve(A: FloatArray, x: FloatArray) -> None:
-    """Turn the right side x (k,) into the solution of A x = right side.
+    def pieces(self) -> Iterator[tuple[IntArray, IntArray | None]]:
+        """All songs in pieces that come from the neighbours alone, the same each time.
 
-    A is symmetric and positive definite, its lower triangle is read and becomes L of A = L Lᵀ
-    (Cholesky), with the inverses of L's diagonal.
-    """
-    for i in range(len(x)):
-        row = A[i]
-        for j in range(i):
-            other = A[j]
-            total = np.float32(0)
-            for c in range(j):
-                total += row[c] * other[c]
-            row[j] = (row[j] - total) * other[j]
-        squares, known = np.float32(0), np.float32(0)
-        for c in range(i):
-            squares += row[c] * row[c]
-            known += row[c] * x[c]
-        row[i] = np.float32(1) / np.sqrt(row[i] - squares)
-        x[i] = (x[i] - known) * row[i]
-    for i in range(len(x) - 1, -1, -1):
-        x[i] *= A[i, i]
-        for c in range(i):
-            x[c] -= x[i] * A[i, c]
+        Beside the songs, the rows of all their neighbours where they are to be solved together.
+        """
+        worth = self._alone > _LIKES_A_CELL * self._rows.shape[1] ** 2
+        separate = np.flatnonzero(~worth).astype(np.int32)
+        for start in range(0, len(separate), _PIECE):
+            yield separate[start : start + _PIECE], None
+        for songs, support in groups(self._rows, worth, self._most):
+            likes = len(support) ** 2 / _CELLS_A_LIKE + 2 * self._counts[support].sum()
+            yield songs, support if likes < _PART * self._alone[songs].sum() else None
 
+    def solve(self, songs: IntArray, together: IntArray | None) -> None:
+        """Solve the systems of these songs."""
+        if together is None:
+            self._each(self._solve_alone, songs)
+            return
+        gram = self._gram(together)
+        place = np.full(len(self._rows), -1, np.int32)
+        place[together] = np.arange(len(together), dtype=np.int32)
 
-@compiled
-def _solve_songs(
-    offsets: npt.NDArray[np.int32],
-    users: IntArray,
-    weights: FloatArray,
-    diagonal: FloatArray,
-    rows: IntArray,
-    heads: IntArray,
-    links: IntArray,
-    places: IntArray,
-    A: FloatArray,
-    solved: FloatArray,
-) -> None:
-    """Solve A w = right side for each row of ``rows``, A the Gram matrix of its songs, regularised.
+        def work(part: IntArray) -> None:
+            solve_together(part, self._rows, place, gram, self._solved)
 
-    offsets, users: who likes each song (CSC of X). weights: of each user. diagonal: of A, by song.
-    rows: (m, K), padded with -1 at the end. solved: (m, K), the right sides, overwritten by w.
-    Scratch: heads (n_users,) of -1, left so; links and places as long as the likes of one row's
-    songs; A (K, K).
-    """
-    for r in range(len(rows)):
-        k = np.count_nonzero(rows[r] >= 0)
-        songs = rows[r, :k]
-        for a in range(k):
-            A[a, :a] = np.float32(0)
-            A[a, a] = diagonal[songs[a]]
-        _fill(offsets, users, weights, songs, heads, links, places, A)
-        _solve(A, solved[r, :k])
+        self._each(work, songs)
+
+    def _gram(self, songs: IntArray) -> FloatArray:
+        """G + Λ of these songs, ascending: (m, m), the part below the diagonal, and that."""
+        n = len(songs)
+        if not len(self._room):
+            self._room = np.empty(self._most**2, np.float32)
+        gram = self._room[: n * n].reshape(n, n)
+        starts = np.zeros(len(self._weights) + 1, np.int64)
+        liked = np.empty(self._counts[songs].sum(), np.int32)
+        by_user(self._offsets, self._users, songs, starts, liked)
+
+        def fill(part: IntArray) -> None:
+            fill_rows(
+                self._offsets,
+                self._users,
+                self._weights,
+                self._diagonal,
+                songs,
+                part,
+                starts,
+                liked,
+                gram,
+            )
+
+        self._each(fill, np.arange(n, dtype=np.int32))
+        return gram
+
+    def _solve_alone(self, songs: IntArray) -> None:
+        longest, k = int(self._alone[songs].max()) + 1, self._rows.shape[1]
+        heads = np.full(len(self._weights), -1, np.int32)
+        links, places = np.empty(longest, np.int32), np.empty(longest, np.int32)
+        solve_alone(
+            self._offsets,
+            self._users,
+            self._weights,
+            self._diagonal,
+            songs,
+            self._rows,
+            heads,
+            links,
+            places,
+            np.zeros((k, k), np.float32),
+            self._solved,
+        )
+
+    def _each(self, work: Callable[[IntArray], None], rows: IntArray) -> None:
+        """Do every part of the rows, on all threads; raises what one of them raised."""
+        parts = [rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS)]
+        list(self._pool.map(work, parts))

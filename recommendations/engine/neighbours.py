@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recommendations.engine.checkpoints import Checkpoints, Forgetful
 from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import FloatArray, IntArray
 
-_BLOCK = 256
+# Songs that a thread takes at once, and those of one checkpoint.
+_BLOCK = 64
+_PIECE = 4096
+# A song has few pairs with others where they are under this part of all songs.
+_FEW = 8
 _END = np.iinfo(np.int32).max
 
 
@@ -65,6 +70,36 @@ def _keep(held: FloatArray, rows: IntArray, size: int, value: float, row: int) -
 
 
 @compiled
+def _add_up(
+    users: IntArray,
+    user_offsets: npt.NDArray[np.int32],
+    user_songs: IntArray,
+    weights: FloatArray,
+    sums: FloatArray,
+    touched: IntArray,
+) -> int:
+    """Add each user's weight to all of their songs; how many songs that are, written to touched."""
+    count, pairs = 0, 0
+    for user in users:
+        pairs += user_offsets[user + 1] - user_offsets[user]
+    # To look through all songs afterwards is quicker than to note each as it comes, unless they
+    # are but few.
+    noted = pairs < len(sums) // _FEW
+    for user in users:
+        for other in user_songs[user_offsets[user] : user_offsets[user + 1]]:
+            if noted and sums[other] == 0:
+                touched[count] = other
+                count += 1
+            sums[other] += weights[user]
+    if not noted:
+        for other in range(len(sums)):
+            if sums[other] != 0:
+                touched[count] = other
+                count += 1
+    return count
+
+
+@compiled
 def _choose(
     song_offsets: npt.NDArray[np.int32],
     song_users: IntArray,
@@ -85,15 +120,9 @@ def _choose(
     songs kept so far.
     """
     for r in range(len(rows)):
-        count = 0
-        for at in range(song_offsets[first + r], song_offsets[first + r + 1]):
-            user = song_users[at]
-            for place in range(user_offsets[user], user_offsets[user + 1]):
-                other = user_songs[place]
-                if sums[other] == 0:
-                    touched[count] = other
-                    count += 1
-                sums[other] += weights[user]
+        begin, end = song_offsets[first + r], song_offsets[first + r + 1]
+        users = song_users[begin:end]
+        count = _add_up(users, user_offsets, user_songs, weights, sums, touched)
         size = 0
         for other in touched[:count]:
             if other != first + r:
@@ -111,6 +140,7 @@ def nearest(
     diagonal: FloatArray,
     k: int,
     progress: Callable[[float], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Neighbours:
     """The k songs of greatest likeness to each song, ties by row.
 
@@ -119,11 +149,10 @@ def nearest(
     gain of one neighbour i alone is G_ij² / Λ_i, so likeness ranks them by what they explain.
     The Gram matrix is made a song at a time and never whole.
     """
-    n_songs = likes.shape[1]
+    n_songs, kept = likes.shape[1], checkpoints or Forgetful()
     rows = np.full((n_songs, k), _END, np.int32)
     gram = np.zeros((n_songs, k), np.float32)
     scale = (1.0 / np.sqrt(diagonal)).astype(np.float32)
-    starts = range(0, n_songs, _BLOCK)
 
     def fill(start: int) -> None:
         span = slice(start, start + _BLOCK)
@@ -148,8 +177,16 @@ def nearest(
         gram[span] = np.take_along_axis(gram[span], order, axis=1)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for at, _ in enumerate(pool.map(fill, starts)):
+        for start in range(0, n_songs, _PIECE):
+            piece = slice(start, min(n_songs, start + _PIECE))
+            name = f"neighbours-{start}"
+            if found := kept.load(name):
+                rows[piece], gram[piece] = found["rows"], found["gram"]
+            else:
+                # list: to raise what a thread raised.
+                list(pool.map(fill, range(piece.start, piece.stop, _BLOCK)))
+                kept.save(name, {"rows": rows[piece], "gram": gram[piece]})
             if progress:
-                progress((at + 1) / len(starts))
+                progress(piece.stop / n_songs)
     rows[rows == _END] = -1
     return Neighbours(rows, gram, gram * scale[rows] * scale[:, None])

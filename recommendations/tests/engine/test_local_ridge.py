@@ -6,9 +6,14 @@ import numba
 import numpy as np
 import pytest
 
-from recommendations.engine import item_model, local_ridge_training
+from recommendations.engine import (
+    item_model,
+    local_ridge_training,
+    local_solving,
+    local_systems,
+)
 from recommendations.engine.compiling import compiled
-from recommendations.engine.interactions import Interactions
+from recommendations.engine.interactions import IntArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import NoKnownSongs, Parameters
 from recommendations.engine.neighbours import nearest
@@ -80,6 +85,48 @@ def test_with_fewer_neighbours_each_song_solves_the_equations_of_its_own() -> No
         expected = np.zeros(600)
         expected[near] = np.linalg.solve(A, G[near, song])
         assert W[:, song] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("most", [8, 40, 600], ids=["many groups", "some", "one group"])
+def test_songs_solved_together_have_the_weights_that_they_have_alone(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = listeners_with_taste(users=300, songs=120)
+    alone = trained(world, neighbours=7)
+    monkeypatch.setattr(local_solving, "MOST_TOGETHER", most)
+    # Always worth it.
+    monkeypatch.setattr(local_solving, "_LIKES_A_CELL", 0.0)
+    monkeypatch.setattr(local_solving, "_PART", np.inf)
+    solved: list[int] = []
+    together = local_systems.solve_together
+
+    def watched(songs: IntArray, *rest: Any) -> None:
+        solved.extend(songs)
+        together(songs, *rest)
+
+    monkeypatch.setattr(local_solving, "solve_together", watched)
+
+    model = trained(world, neighbours=7)
+
+    assert len(set(solved)) > 100
+    assert weights(model) == pytest.approx(weights(alone), rel=1e-5, abs=1e-7)
+
+
+def test_a_song_of_many_users_is_counted_as_one_of_few() -> None:
+    # Songs of over and under an eighth of the catalogue in pairs are summed up differently.
+    world = listeners_with_taste(users=40, songs=400)
+    likes, X = world.likes, world.likes.toarray()
+    G = X.T @ X
+    np.fill_diagonal(G, 0)
+
+    found = nearest(likes, likes.T.tocsr(), np.ones(40, np.float32), np.ones(400, np.float32), 399)
+
+    pairs = likes.T @ np.diff(likes.indptr)
+    assert (pairs[pairs > 0] < 50).any() and (pairs >= 50).any()
+    for song in range(400):
+        there = found.rows[song] >= 0
+        assert found.gram[song, there].tolist() == G[song, found.rows[song, there]].tolist()
+        assert there.sum() == (G[song] > 0).sum()
 
 
 def test_the_nearest_songs_share_most_users_for_their_size_and_ties_go_by_row() -> None:
