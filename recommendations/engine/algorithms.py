@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from recommendations.engine import blend, ials, item_model, new_songs, popularity, svd
+from recommendations.engine.checkpoints import Checkpoints
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe
 from recommendations.engine.refusals import refuse_judgements, refuse_parameters
@@ -20,6 +21,8 @@ class UnknownAlgorithm(Exception):
 class _Algorithm:
     """What a name stands for. training: the module that trains it.
 
+    in_pieces: whether its ``fit`` takes checkpoints, beside what every fit takes.
+
     It has DEFAULTS and the RANGES that its numbers may come from, ``fit`` and
     ``projected_seconds``, and is imported where training is asked for: compilers and libraries of
     training stay out of processes that only serve.
@@ -27,28 +30,41 @@ class _Algorithm:
 
     training: str
     load: Callable[[Arrays], Model]
+    in_pieces: bool = False
 
 
 _TABLE = {
     "popularity": _Algorithm("popularity", popularity.load),
     "svd": _Algorithm("svd_training", svd.load),
-    "local_ridge": _Algorithm("local_ridge_training", partial(item_model.load, "local_ridge")),
+    "local_ridge": _Algorithm(
+        "local_ridge_training", partial(item_model.load, "local_ridge"), in_pieces=True
+    ),
     "item_knn": _Algorithm("item_knn_training", partial(item_model.load, "item_knn")),
     "turbo_cf": _Algorithm("turbo_cf_training", partial(item_model.load, "turbo_cf")),
     "judged_knn": _Algorithm("judged_knn_training", partial(item_model.load, "judged_knn")),
-    "ials": _Algorithm("ials_training", ials.load),
-    "blend": _Algorithm("blend_training", blend.load),
+    "ials": _Algorithm("ials_training", ials.load, in_pieces=True),
+    "blend": _Algorithm("blend_training", blend.load, in_pieces=True),
 }
 ALGORITHMS: tuple[str, ...] = tuple(_TABLE)
 
 
-def fit(recipe: Recipe, interactions: Interactions, progress: Progress | None = None) -> Model:
-    """Train by the recipe. Raises UnknownAlgorithm, and TrainingFailed before or after the work."""
+def fit(
+    recipe: Recipe,
+    interactions: Interactions,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Model:
+    """Train by the recipe. Raises UnknownAlgorithm, and TrainingFailed before or after the work.
+
+    checkpoints: what an earlier training by this recipe on these interactions had finished; what
+    this one finishes is added. Algorithms without long trainings pay no heed to it.
+    """
     training = _training(recipe.algorithm)
     known, ranges = defaults(recipe.algorithm), {**training.RANGES, **new_songs.RANGES}
     refuse_parameters(recipe.algorithm, recipe.parameters, known, ranges)
     refuse_judgements(interactions)
-    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress)
+    pieces = [checkpoints] if _named(recipe.algorithm).in_pieces else []
+    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress, *pieces)
     return new_songs.lend(model, interactions, recipe.parameters)
 
 

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from recommendations.engine import algorithms
 from recommendations.engine.blend import Blend, Dear
+from recommendations.engine.checkpoints import Checkpoints, Forgetful, Within
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
@@ -29,19 +30,25 @@ DEFAULTS: Parameters = {
 }
 # What is wrong with its parts is said by each of them.
 RANGES: Ranges = {}
+# The checkpoint of a part that is finished.
+_WHOLE: Final = "whole"
 SCALE_USERS: Final = 1_000
 # What may be a part. Popularity is in the item models' base already.
 BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "judged_knn", "ials", "svd")
 
 
 def fit(
-    interactions: Interactions, parameters: Parameters, seed: int, progress: Progress | None = None
+    interactions: Interactions,
+    parameters: Parameters,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Blend:
     """Train every part and add them up. Raises TrainingFailed."""
-    parts = _parts(parameters)
+    parts, kept = _parts(parameters), checkpoints or Forgetful()
     models = [
-        algorithms.fit(Recipe(algorithm, given, seed), interactions, progress)
-        for algorithm, given, _ in parts
+        _part(Recipe(algorithm, given, seed), interactions, progress, Within(kept, f"part-{at}"))
+        for at, (algorithm, given, _) in enumerate(parts)
     ]
     return blend_of(models, [weight for *_, weight in parts], interactions, seed)
 
@@ -99,6 +106,17 @@ def blend_recipe(parts: list[tuple[Recipe, float]], seed: int) -> Recipe:
     """The recipe of a blend of these, each with its weight."""
     listed = [[part.algorithm, part.parameters, weight] for part, weight in parts]
     return Recipe("blend", {"parts": listed}, seed)
+
+
+def _part(
+    recipe: Recipe, interactions: Interactions, progress: Progress | None, kept: Checkpoints
+) -> Model:
+    """A part that was trained before, or is now."""
+    if (found := kept.load(_WHOLE)) is not None:
+        return algorithms.load(recipe.algorithm, recipe.parameters, found)
+    model = algorithms.fit(recipe, interactions, progress, kept)
+    kept.save(_WHOLE, model.arrays())
+    return model
 
 
 def _parts(parameters: Parameters) -> list[tuple[str, dict[str, Any], float]]:

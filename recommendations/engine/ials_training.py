@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
+from recommendations.engine.checkpoints import Checkpoints, Forgetful
 from recommendations.engine.ials import IALS
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
@@ -39,6 +40,7 @@ DEFAULTS: Parameters = {
 # Numbers in the largest array of a batch: two of them for each thread stay in the cache's reach.
 _BATCH_NUMBERS = 2_000_000
 _START = 0.1
+_EPOCH = "epoch"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ RANGES: Ranges = {
 
 
 def fit(
-    interactions: Interactions, parameters: Parameters, seed: int, progress: Progress | None = None
+    interactions: Interactions,
+    parameters: Parameters,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> IALS:
     """Alternate for so many epochs from seeded factors. Raises TrainingFailed.
 
@@ -83,13 +89,14 @@ def fit(
     # More axes than songs or users would say nothing more.
     d = min(int(given["factors"]), interactions.n_songs, interactions.n_users)
     alpha = float(given["unobserved"])
-    rng = np.random.default_rng(seed)
-    V = (rng.standard_normal((interactions.n_songs, d)) * _START / np.sqrt(d)).astype(np.float32)
+    kept = checkpoints or Forgetful()
+    done, V = _begun(kept, (interactions.n_songs, d), seed)
     # Our own threads share the rows; the library's would fight with them.
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for epoch in range(int(given["epochs"])):
+        for epoch in range(done, int(given["epochs"])):
             U = _solve_side(users, V, alpha, pool)
             V = _solve_side(songs, U, alpha, pool)
+            kept.save(_EPOCH, {"done": np.array([epoch + 1]), "songs": V})
             if progress:
                 progress("ials", (epoch + 1) / given["epochs"])
     if not np.isfinite(V).all():
@@ -111,6 +118,14 @@ def projected_seconds(interactions: Interactions, parameters: Parameters) -> flo
     return float(given["epochs"]) * (
         work / 1.5e10 + 2e-6 * (interactions.n_users + interactions.n_songs)
     )
+
+
+def _begun(kept: Checkpoints, shape: tuple[int, int], seed: int) -> tuple[int, FloatArray]:
+    """How many epochs are done, and the songs' factors after them; seeded ones at the start."""
+    if found := kept.load(_EPOCH):
+        return int(found["done"][0]), found["songs"]
+    V = np.random.default_rng(seed).standard_normal(shape) * _START / np.sqrt(shape[1])
+    return 0, V.astype(np.float32)
 
 
 def _sides(interactions: Interactions, given: Parameters) -> tuple[_Side, _Side]:

@@ -17,6 +17,7 @@ from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
 from recommendations.training import snapshot
+from recommendations.training.checkpoint_files import checkpoints_of
 from recommendations.training.live_artifact import measured_since
 from recommendations.training.recipes import last_recipes, recipe_of
 from recommendations.training.versions import live_version, make_live, prune
@@ -135,7 +136,8 @@ def _publish(
 ) -> Report:
     """Fit on all data, put the artifact into the model store, and report on what it lists."""
     progress(f"fitting {choice.recipe.algorithm} on all data", 0.0)
-    model = algorithms.fit(choice.recipe, data.interactions, progress)
+    kept = checkpoints_of(choice.recipe, data.interactions)
+    model = algorithms.fit(choice.recipe, data.interactions, progress, kept)
     songs = SongIndex.build(data.songs, data.interactions.like_counts)
     progress("measuring what it lists", 0.0)
     report = report_of_training(
@@ -156,6 +158,7 @@ def _publish(
         metrics={**metrics, "report": report},
         watermark=data.watermark,
     )
+    kept.remove()
     return report
 
 
