@@ -87,15 +87,19 @@ def write(drawing: Figure, file: Path) -> None:
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Name lines at their right ends, (x, y, name, colour) each, moved apart where too near."""
-    low, high = axes.get_ylim()
-    gap = (high - low) * 0.06
+    """Name lines at their right ends, (x, y, name, colour) each, moved apart where too near.
+
+    The limits and scales of the axes must be set before.
+    """
+    axes.get_ylim()  # brings limits that follow the data up to date
+    height = axes.transData + axes.transAxes.inverted()
     above = -float("inf")
     for x, y, name, colour in sorted(ends, key=lambda end: end[1]):
-        above = max(y, above + gap)
+        above = max(float(height.transform((x, y))[1]), above + 0.06)
         axes.annotate(
             name,
             (x, above),
+            xycoords=("data", "axes fraction"),
             xytext=(6, 0),
             textcoords="offset points",
             color=colour,

@@ -201,6 +201,26 @@ def test_several_algorithms_are_compared_and_the_test_file_is_read_once(
     assert table[1].endswith("0.0%")
 
 
+@pytest.mark.parametrize(
+    ("trained", "asked"),
+    [
+        pytest.param(["a,1,1", "a,2,1"], ["a,9,1"], id="lists that are empty"),
+        pytest.param(["a,1,0", "b,2,0"], ["a,2,1"], id="nothing liked in training"),
+        pytest.param(["a,1,1"], ["a,1,1"], id="nobody to ask"),
+    ],
+)
+def test_data_that_tell_little_give_a_table_and_plots_all_the_same(
+    tmp_path: Path, trained: list[str], asked: list[str]
+) -> None:
+    train, test = written(tmp_path / "train.csv", trained), written(tmp_path / "test.csv", asked)
+    out = io.StringIO()
+    arguments = ["--train", train, "--test", test, "--plots", str(tmp_path / "plots")]
+
+    call_command("evaluate", *arguments, "--algorithm", "popularity,auto", stdout=out)
+
+    assert "popularity" in out.getvalue()
+
+
 def test_the_answer_for_people_is_a_table(files: tuple[str, str]) -> None:
     train, test = files
     out = io.StringIO()

@@ -114,12 +114,14 @@ def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
 def test_names_at_the_ends_of_lines_that_meet_are_put_apart() -> None:
     with styled():
         _, [axes] = figure("title", "beneath")
-        axes.set_ylim(0, 1)
-        label_ends(axes, [(1, 0.5, "second", "k"), (1, 0.5, "third", "k"), (1, 0.2, "first", "k")])
+        axes.set_yscale("log")
+        axes.set_ylim(1, 1e10)
+        label_ends(axes, [(1, 1e5, "second", "k"), (1, 1e5, "third", "k"), (1, 100, "first", "k")])
 
     named = [text for text in axes.texts if isinstance(text, Annotation)]
     places = {text.get_text(): text.xy[1] for text in named}
-    assert places == {"first": 0.2, "second": 0.5, "third": pytest.approx(0.56)}
+    # As parts of the height.
+    assert places == pytest.approx({"first": 0.2, "second": 0.5, "third": 0.56})
 
 
 def test_evaluate_draws_popularity_beside_what_it_prints(tmp_path: Path) -> None:

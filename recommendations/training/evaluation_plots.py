@@ -67,7 +67,7 @@ def _accuracy(reports: Sequence[Report], looks: Sequence[Look]) -> Figure | None
             _whiskers(axes, [value], [place], [(low, high)], looks[at])
             axes.text(value, place + 0.2, _share(value), ha="center", va="bottom", fontsize=9)
         axes.set_xlabel(f"{_titled(name)} (0 to 1)")
-        axes.set_xlim(0, 1.15 * max(each.intervals[name][1] for each in reports))
+        axes.set_xlim(0, 1.15 * max(each.intervals[name][1] for each in reports) or 1.0)
         axes.set_ylim(-0.5, len(reports) - 0.3)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.grid(visible=False, axis="y")
@@ -114,9 +114,9 @@ def _exposure(reports: Sequence[Report], looks: Sequence[Look]) -> Figure | None
         covered, gini = report.report["coverage@20"], report.report["gini@20"]
         label = f"{report.name}: {100 * covered:.0f} % of the songs, Gini {gini:.2f}"
         axes.plot(shares, _from_the_top(curve), label=label, **{**look, "marker": ""})
-    likes, of_likes = reports[0].report["curves"]["likes"], reports[0].report["gini_of_likes"]
-    label = f"the users' own likes: Gini {of_likes:.2f}"
-    axes.plot(shares, _from_the_top(likes), label=label, color="#222222", linewidth=1)
+    if likes := reports[0].report["curves"]["likes"]:
+        label = f"the users' own likes: Gini {reports[0].report['gini_of_likes']:.2f}"
+        axes.plot(shares, _from_the_top(likes), label=label, color="#222222", linewidth=1)
     axes.plot([0, 100], [0, 100], color="#999999", linewidth=0.8)
     axes.text(
         25, 26.5, "all songs alike", rotation=45, transform_rotates_text=True, color="#666666",

@@ -58,9 +58,9 @@ def _figure(report: Report, name: str) -> str:
 
 
 def _lists(report: Report) -> str:
-    """The last columns; nothing of a test without users."""
+    """The last columns; nothing of a test without users, or where every list is empty."""
     found = report.report
-    if not found.get("listeners"):
+    if "popularity_percentile@20" not in found:
         return ""
     popularity, novelty = found["popularity_percentile@20"], found["novelty_bits@20"]
     personal = found["served_personally"]
