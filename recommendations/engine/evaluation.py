@@ -130,6 +130,7 @@ def evaluate(
     seed: int = 0,
     intervals: bool = True,
     most_users: int | None = None,
+    ranked: BoolArray | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Rank all songs but the profile's for each user, and see where the test likes stand.
@@ -137,12 +138,13 @@ def evaluate(
     A test like whose pair is in training is dropped and counted; one outside the catalogue stays
     a miss. A user whose profile gives the model nothing gets popularity, as when served.
     most_users: ask a seeded sample of the users; the rest of the protocol stays the same.
+    ranked: the songs that are ranked, (n_songs,), where not all are.
     Source of the protocol: Krichene & Rendle 2020 (no sampled negatives).
     """
     questions = _Questions(train, held_out, most_users, seed)
     size = max(1, _BLOCK_CELLS // max(1, train.n_songs))
     starts = range(0, len(questions.users), size)
-    examiner = _Examiner(model, train, questions, ks)
+    examiner = _Examiner(model, train, questions, ks, ranked)
     blocks: list[_Block] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for at, block in enumerate(pool.map(examiner.ask, starts, [size] * len(starts))):
@@ -156,13 +158,19 @@ class _Examiner:
     """Asks a model about blocks of users; safe to call from several threads."""
 
     def __init__(
-        self, model: Judged, train: Interactions, questions: _Questions, ks: Sequence[int]
+        self,
+        model: Judged,
+        train: Interactions,
+        questions: _Questions,
+        ks: Sequence[int],
+        ranked: BoolArray | None,
     ) -> None:
         n_users = max(train.n_users, int(questions.users[-1]) + 1 if len(questions.users) else 0)
         self.model, self.questions, self.ks = model, questions, ks
         self.likes = _with_rows(train.likes, n_users)
         self.dislikes = _with_rows(train.dislikes, n_users)
         self.popularity = train.like_counts.astype(np.float32)
+        self.left_out = None if ranked is None else ~ranked
 
     def ask(self, start: int, size: int) -> _Block:
         """The answers for the users from ``start`` on."""
@@ -175,6 +183,8 @@ class _Examiner:
         if candidates is not None:
             candidates[~known] = True
             scores[~candidates] = -np.inf
+        if self.left_out is not None:
+            scores[:, self.left_out] = -np.inf
         for judged in (likes, dislikes):
             scores[
                 np.repeat(np.arange(len(users)), np.diff(judged.indptr)), judged.indices

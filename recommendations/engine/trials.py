@@ -94,6 +94,9 @@ class Trials:
         self.halved = choosing is not whole.held_out
         self.cut: Cut = replace(whole, held_out=choosing)
         self._ends = time.perf_counter() + budget_seconds
+        # Of a song that nobody has judged no cut can tell whether it is liked: shown, it would
+        # count as wrong. How many of those lists may hold is found otherwise (new songs).
+        self.judged = np.bincount(interactions.songs, minlength=interactions.n_songs) > 0
         self._seed, self._progress = seed, progress
         # The best model of each kind so far, for a blend to be made of, and the best blend.
         self._kept: dict[tuple[str, Any], tuple[Trial, Model]] = {}
@@ -269,6 +272,7 @@ class Trials:
             seed=self._seed,
             intervals=False,
             most_users=most_users,
+            ranked=self.judged,
         )
 
     def _ask_deciding(self, recipe: Recipe, model: Model) -> None:

@@ -7,7 +7,9 @@ from the users who choose: what the cut holds back, and their likes of the songs
 songs and others thus compete for the same places, at the rate at which they are liked.
 
 The same is lent to the models of the cut as it is, where no song was made new, and must not cost
-them more than 0.3 % of their NDCG@10 or of what procedures are compared by.
+them more than 0.3 % of their NDCG@10 or of what procedures are compared by. There, as in all
+trials, songs that nobody has judged are not ranked; where songs are made new they are, and are
+never right: in a catalogue full of songs that nobody likes, little is lent.
 """
 
 import time
@@ -22,7 +24,7 @@ from recommendations.engine import algorithms
 from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of
 from recommendations.engine.cutting import Cut, HeldOut
 from recommendations.engine.evaluation import evaluate
-from recommendations.engine.interactions import Interactions, Traits
+from recommendations.engine.interactions import BoolArray, Interactions, Traits
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
 from recommendations.engine.new_songs import LENDING, lend
 from recommendations.engine.trials import KS, Trial, Trials
@@ -125,6 +127,7 @@ class _Bench:
 
     def __init__(self, trials: Trials, recipe: Recipe, seed: int) -> None:
         self._recipe, self._seed, self._cut = recipe, seed, trials.cut
+        self._judged = trials.judged
         self._made = made_new(trials.cut, seed)
         self._as_is = [trials.made(part) for part in _parts(recipe)]
         self._new = [algorithms.fit(part, self._made.train) for part in _parts(recipe)]
@@ -135,12 +138,12 @@ class _Bench:
 
     def with_new(self, given: Parameters) -> float:
         """What lending this much reaches where songs were made new."""
-        asked = self._asked(self._lent(self._new, given, self._made.train), self._made)
+        asked = self._asked(self._lent(self._new, given, self._made.train), self._made, None)
         return asked.metrics["ndcg@10"] + asked.metrics["ndcg@100"]
 
     def as_is(self, given: Parameters) -> Trial:
         """What it reaches on the cut as it is."""
-        return self._asked(self.model(given), self._cut)
+        return self._asked(self.model(given), self._cut, self._judged)
 
     def _lent(self, parts: Sequence[Model], given: Parameters, train: Interactions) -> Model:
         models = [lend(model, train, given) for model in parts]
@@ -149,7 +152,7 @@ class _Bench:
         weights = [weight for *_, weight in self._recipe.parameters["parts"]]
         return blend_of(models, weights, train, self._recipe.seed)
 
-    def _asked(self, model: Model, data: Cut) -> Trial:
+    def _asked(self, model: Model, data: Cut, ranked: BoolArray | None) -> Trial:
         found = evaluate(
             model,
             data.train,
@@ -158,6 +161,7 @@ class _Bench:
             seed=self._seed,
             intervals=False,
             most_users=MOST_USERS,
+            ranked=ranked,
         )
         return Trial(self._recipe, found.metrics, judges=found.judges)
 

@@ -106,6 +106,17 @@ def test_asking_a_sample_of_users_is_decided_by_the_seed() -> None:
     assert first.metrics == again.metrics
 
 
+def test_songs_that_are_not_ranked_take_no_place() -> None:
+    train = interactions([(0, 0, 1)], users=1, songs=4)
+    model = Popularity(np.array([0, 9, 5, 1], np.float32))
+    ranked = np.array([True, False, True, True])
+
+    found = evaluate(model, train, held_out([(0, 2, 1)]), ks=(1,), ranked=ranked)
+
+    assert found.metrics["recall@1"] == 1.0
+    assert found.answers.lists[0, :3].tolist() == [2, 3, -1]
+
+
 def test_nobody_to_ask_gives_no_figures() -> None:
     train = interactions([(0, 0, 1)], users=1, songs=2)
 

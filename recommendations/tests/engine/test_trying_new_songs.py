@@ -68,6 +68,22 @@ def test_a_new_song_is_listed_by_what_is_chosen_and_was_not_before() -> None:
     assert shown[1] >= 10
 
 
+def test_songs_that_nobody_has_judged_yet_do_not_count_against_lending() -> None:
+    # Every artist has a new song. No like of it can be held back: listed, it would only be wrong.
+    unheard = np.arange(0, 60, 5)
+    world = WORLD.where(~np.isin(WORLD.songs, unheard))
+
+    choice = chosen(world)
+
+    assert choice.recipe.parameters["rare"] > 0
+    reached = {str(trial.recipe): trial.metrics["ndcg@10"] for trial in choice.trials}
+    nothing = lending(choice.recipe, NOTHING)
+    assert reached[str(choice.recipe)] >= 0.99 * reached[str(nothing)]
+    model = algorithms.fit(choice.recipe, world)
+    scores, _ = model.score_block(world.likes, world.dislikes)
+    assert np.isin(np.argsort(-scores, axis=1)[:, :20], unheard).any()
+
+
 def test_without_traits_nothing_is_tried_and_nothing_lent() -> None:
     choice = chosen(replace(WORLD, traits=None))
 
