@@ -137,5 +137,18 @@ def test_evaluate_draws_popularity_beside_what_it_prints(tmp_path: Path) -> None
     assert json.loads(out.getvalue())["asked_for"] == "item_knn"
     assert "accuracy.svg" in err.getvalue()
     assert "popularity" in texts(tmp_path / "plots" / "accuracy.svg")
+
+
+def test_a_place_that_cannot_be_drawn_into_is_told_with_the_figures_or_before(
+    tmp_path: Path,
+) -> None:
+    file, out = tmp_path / "train.csv", io.StringIO()
+    file.write_text("user_id,song_id,like\na,1,1\na,2,1\nb,1,1\nb,2,1\n")
+    arguments = ["evaluate", "--train", str(file), "--split", "0.5", "--algorithm", "popularity"]
+
+    with pytest.raises(CommandError, match="is not a folder"):
+        call_command(*arguments, "--plots", str(file), stdout=out)
+    assert out.getvalue() == ""
     with pytest.raises(CommandError, match="cannot draw into"):
-        call_command(*arguments, "--plots", str(train), stdout=out, stderr=err)
+        call_command(*arguments, "--plots", str(file / "plots"), stdout=out)
+    assert "served personally" in out.getvalue()

@@ -25,8 +25,8 @@ from recommendations.loading.judgement_files import (
     world_of,
 )
 from recommendations.loading.row_errors import ErrorLog, RowError
-from recommendations.training import evaluation_words
 from recommendations.training.evaluating import Report, evaluate_procedures
+from recommendations.training.evaluation_words import in_words
 from recommendations.training.training_bar import training_bar
 
 REJECTS = 3
@@ -38,7 +38,8 @@ class Command(BaseCommand):
         "Choose, tune and train on one file of judgements, rank all songs for the users of "
         "another, and say how well that foretold their likes. Nothing touches the database. Exit "
         "code: 0 done, 3 done but for rejected rows, 1 failed, 2 wrong usage. Example: "
-        "manage.py evaluate --train train.csv.gz --test test.csv.gz --algorithm local_ridge --json"
+        "manage.py evaluate --train train.csv.gz --test test.csv.gz --algorithm popularity,auto "
+        "--plots plots"
     )
     requires_system_checks: list[str] = []
 
@@ -88,6 +89,8 @@ class Command(BaseCommand):
         _check_usage(train, test, options["songs"], algorithm, options["seed"])
         self._errors = ErrorLog(self._tell)
         plots: Path | None = options["plots"]
+        if plots and plots.exists() and not plots.is_dir():
+            raise CommandError(f"--plots {plots} is not a folder", returncode=2)
         # Popularity is what every plot is held against.
         beside = ["popularity"] if plots and "popularity" not in algorithm else []
         try:
@@ -97,16 +100,16 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("stopped")
             sys.exit(INTERRUPTED)
+        self._print(reports[: len(algorithm)], as_json=options["json"])
         if plots:
             self._draw(reports, plots)
-        reports = reports[: len(algorithm)]
-        if options["json"]:
-            self.stdout.write("\n".join(json.dumps(each.as_dict()) for each in reports))
-        else:
-            self.stdout.write("\n".join(evaluation_words.in_words(reports)))
         if self._errors.by_code:
             self.stderr.write(f"rejected rows: {self._errors.summary()}")
             sys.exit(REJECTS)
+
+    def _print(self, reports: Sequence[Report], *, as_json: bool) -> None:
+        said = [json.dumps(each.as_dict()) for each in reports] if as_json else in_words(reports)
+        self.stdout.write("\n".join(said))
 
     def _draw(self, reports: Sequence[Report], folder: Path) -> None:
         # Imported here: drawing takes longer to load than most evaluations need it.
