@@ -6,13 +6,14 @@ from django.db.models.lookups import Exact, GreaterThan
 
 from recommendations.database_folding import Folded, FoldedGenres
 from recommendations.models import Song
-from recommendations.song_index import fold
+from recommendations.song_index import fold, genres_of
 
 
 def matching(search: str | None, genre: str | None, artist: str | None) -> QuerySet[Song]:
     """Songs that fit all the filters given; case and outer spaces do not matter.
 
-    search: part of the title or the artist. genre: one whole genre. artist: the whole name.
+    search: part of the title or the artist. genre: one whole genre, or several separated by |, of
+    which a song has any. artist: the whole name.
     """
     songs = Song.objects.all()
     if not all(_can_be_found(name) for name in (search, genre, artist) if name is not None):
@@ -36,6 +37,7 @@ def _contains(field: str, text: str) -> Q:
 
 
 def _of_genre(genre: str) -> Q:
-    if "|" in genre:
-        return Q(pk__in=())  # It separates genres, and stands in none.
-    return Q(GreaterThan(StrIndex(FoldedGenres(F("genre")), FoldedGenres(Value(genre))), 0))
+    of_any = Q(pk__in=())
+    for name in genres_of(genre):
+        of_any |= Q(GreaterThan(StrIndex(FoldedGenres(F("genre")), FoldedGenres(Value(name))), 0))
+    return of_any

@@ -82,11 +82,14 @@ class SongIndex:
         return np.array([row for s in song_ids if (row := find(s)) is not None], np.int32)
 
     def rows_of_genre(self, genre: str) -> IntArray:
-        """The rows of all songs of a genre; none for a genre that no song has."""
-        number = number_in(self.genre_names, fold(genre))
-        if number is None:
-            return np.empty(0, np.int32)
-        return self.genre_rows[self.genre_starts[number] : self.genre_starts[number + 1]]
+        """The rows of all songs of a genre, or of any of several that are separated by |."""
+        numbers = [number_in(self.genre_names, name) for name in genres_of(genre)]
+        spans = [
+            self.genre_rows[self.genre_starts[number] : self.genre_starts[number + 1]]
+            for number in numbers
+            if number is not None
+        ]
+        return np.unique(np.concatenate([np.empty(0, np.int32), *spans]))
 
     def rows_of_artist(self, artist: str) -> IntArray:
         """The rows of all songs of an artist; none for an artist who has no song."""

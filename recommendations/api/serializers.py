@@ -131,7 +131,11 @@ class SeedRecommendationSerializer(serializers.Serializer[object]):
 
 LIST_PARAMETERS = [
     OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100, 10 unless given"),
-    OpenApiParameter("genre", OpenApiTypes.STR, description="only songs of this genre"),
+    OpenApiParameter(
+        "genre",
+        OpenApiTypes.STR,
+        description="only songs of this genre, or of any of several: rock|jazz",
+    ),
     OpenApiParameter("artist", OpenApiTypes.STR, description="only songs by this artist"),
     OpenApiParameter(
         "exclude",

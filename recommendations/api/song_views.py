@@ -27,7 +27,9 @@ from recommendations.song_filters import matching
 
 TEXT_FILTERS = [
     OpenApiParameter("search", OpenApiTypes.STR, description="part of the title or artist"),
-    OpenApiParameter("genre", OpenApiTypes.STR, description="one whole genre"),
+    OpenApiParameter(
+        "genre", OpenApiTypes.STR, description="one whole genre, or several: rock|jazz"
+    ),
     OpenApiParameter("artist", OpenApiTypes.STR, description="the whole name"),
 ]
 

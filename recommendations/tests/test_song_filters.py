@@ -53,7 +53,21 @@ def test_an_artist_is_found_whatever_the_case_as_the_index_finds_it(
 
 @pytest.mark.parametrize(
     "name",
-    ["électro", "ÉLECTRO", " Pop", "SCHLAGER", "λαϊκό", "рок", "rock", "Rock & roll", "none"],
+    [
+        "électro",
+        "ÉLECTRO",
+        " Pop",
+        "SCHLAGER",
+        "λαϊκό",
+        "рок",
+        "rock",
+        "Rock & roll",
+        "none",
+        "pop|rock & roll",
+        "РОК | schlager|none",
+        "none|",
+        "Pop|pop",
+    ],
 )
 def test_a_genre_is_found_whatever_the_case_as_the_index_finds_it(
     index: SongIndex, name: str
@@ -75,12 +89,13 @@ def test_a_search_finds_parts_of_titles_and_artists_whatever_the_case(name: str)
 def test_filters_are_worked_out_by_hand_once() -> None:
     assert found(artist="bJÖRK") == [0, 1]
     assert found(genre="électro") == [0, 1, 3]
+    assert found(genre="рок|Schlager") == [3, 4, 7]
     assert found(search="STRASSE") == [3, 4]
     assert found(search="über", genre="pop", artist="björk") == [0]
     assert found(search="%") == [8]
 
 
-@pytest.mark.parametrize("name", ["a\0b", "pop|rock & roll", "|", " "])
+@pytest.mark.parametrize("name", ["a\0b", "|", " "])
 def test_what_no_name_can_hold_finds_nothing(index: SongIndex, name: str) -> None:
     assert found(genre=name) == []
     assert found(artist=name) == []
