@@ -8,8 +8,8 @@ where m_j is the mean column of its group, in which a song a weighs n_a / (n_a +
 songs of the group: who likes those is shown j. The group is the artist where another song of
 theirs is liked (κ = ``same_artist``), else the genres (``same_genre``). κ is in units of a typical
 column's largest weight, so that it means the same in every model. The row of a song that no like
-speaks for is filled in the same way: whoever likes it is shown what it is near to. β and the
-factors of iALS are mixed by the same shares. All of this happens to the weights, once: scores stay
+speaks for is filled in the same way: whoever likes it is shown what it is near to. β, factors and
+SVD's biases are mixed by the same shares. All of this happens to the weights, once: scores stay
 sums of what each judgement lends, and reasons exact.
 Sources: side information in item models, SSLIM (Ning & Karypis 2012), CEASE (Jeunen, Van Balen &
 Goethals 2020); shares of n / (n + τ) are those of empirical Bayes.
@@ -28,6 +28,7 @@ from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters
 from recommendations.engine.refusals import MOST, Ranges
 from recommendations.engine.sparse_rows import SparseRows
+from recommendations.engine.svd import SVD
 
 # Nothing is lent unless a search finds that it helps (trying_new_songs.py): what was recorded
 # before there was anything to lend means what it meant.
@@ -39,6 +40,7 @@ LENDING: Final[dict[str, Parameters]] = {
     "turbo_cf": _OF_ITEMS,
     "judged_knn": _OF_ITEMS,
     "ials": _OF_FACTORS,
+    "svd": _OF_FACTORS,
 }
 RANGES: Final[Ranges] = dict.fromkeys(_OF_ITEMS, (0, MOST))
 # The songs of a group that stand for it: the most judged ones. A "Various Artists" of thousands, or
@@ -89,6 +91,10 @@ def lend(model: Model, interactions: Interactions, parameters: Parameters) -> Mo
         return _items_lent(model, groups, own)
     if isinstance(model, IALS):
         return IALS(_mixed(model.factors, groups, own))
+    if isinstance(model, SVD):
+        # What it holds about all songs together stays: that speaks of users, and of those it knew.
+        biases = _mixed(model.biases[:, None], groups, own)[:, 0]
+        return replace(model, factors=_mixed(model.factors, groups, own), biases=biases)
     return model
 
 

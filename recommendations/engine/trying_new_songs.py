@@ -7,9 +7,9 @@ from the users who choose: what the cut holds back, and their likes of the songs
 songs and others thus compete for the same places, at the rate at which they are liked.
 
 The same is lent to the models of the cut as it is, where no song was made new, and must not cost
-them more than 0.3 % of their NDCG@10 or of what procedures are compared by. There, as in all
-trials, songs that nobody has judged are not ranked; where songs are made new they are, and are
-never right: in a catalogue full of songs that nobody likes, little is lent.
+them more than 0.3 % of NDCG@10, of NDCG@100 or of the AUC. There, as in all trials, songs that
+nobody has judged are not ranked; where songs are made new they are, and are never right: in a
+catalogue full of songs that nobody likes, little is lent.
 """
 
 import time
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of
 from recommendations.engine.cutting import Cut, HeldOut
-from recommendations.engine.evaluation import evaluate
+from recommendations.engine.evaluation import ENOUGH_JUDGES, Evaluation, evaluate
 from recommendations.engine.interactions import BoolArray, Interactions, Traits
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
 from recommendations.engine.new_songs import LENDING, lend
@@ -119,6 +119,9 @@ def _places(train: Interactions, drawn: np.random.Generator) -> npt.NDArray[np.i
     return places
 
 
+_Double = npt.NDArray[np.float64]
+
+
 class _Bench:
     """The parts of a recipe that lends nothing, fitted with songs made new and on the cut as it is.
 
@@ -138,10 +141,11 @@ class _Bench:
 
     def with_new(self, given: Parameters) -> float:
         """What lending this much reaches where songs were made new."""
-        asked = self._asked(self._lent(self._new, given, self._made.train), self._made, None)
-        return asked.metrics["ndcg@10"] + asked.metrics["ndcg@100"]
+        model = self._lent(self._new, given, self._made.train)
+        metrics = self._asked(model, self._made, None).metrics
+        return metrics["ndcg@10"] + metrics["ndcg@100"]
 
-    def as_is(self, given: Parameters) -> Trial:
+    def as_is(self, given: Parameters) -> Evaluation:
         """What it reaches on the cut as it is."""
         return self._asked(self.model(given), self._cut, self._judged)
 
@@ -152,8 +156,8 @@ class _Bench:
         weights = [weight for *_, weight in self._recipe.parameters["parts"]]
         return blend_of(models, weights, train, self._recipe.seed)
 
-    def _asked(self, model: Model, data: Cut, ranked: BoolArray | None) -> Trial:
-        found = evaluate(
+    def _asked(self, model: Model, data: Cut, ranked: BoolArray | None) -> Evaluation:
+        return evaluate(
             model,
             data.train,
             data.held_out,
@@ -163,7 +167,6 @@ class _Bench:
             most_users=MOST_USERS,
             ranked=ranked,
         )
-        return Trial(self._recipe, found.metrics, judges=found.judges)
 
 
 class _Search:
@@ -178,7 +181,7 @@ class _Search:
     def walk(self, axes: dict[str, Sequence[float]]) -> Parameters:
         """Up each axis, or else down; NOTHING where nothing gains, or no time is left."""
         idle = {name: 0.0 for name in AXES if name not in axes}
-        if not any(self._gains(start | idle) for start in STARTS):
+        if not any(self._gains(start | idle, errors=1.0) for start in STARTS):
             return NOTHING
         for name, values in axes.items():
             before = self._best
@@ -189,29 +192,44 @@ class _Search:
 
     def _step(self, name: str, values: Sequence[float]) -> None:
         for value in values:
-            if not self._gains(self._best | {name: value}):
+            if not self._gains(self._best | {name: value}, errors=0.0):
                 break
 
-    def _gains(self, given: Parameters) -> bool:
-        """Whether this is better than the best so far, which it then is."""
+    def _gains(self, given: Parameters, *, errors: float) -> bool:
+        """Whether this is better than the best so far, which it then is.
+
+        errors: by how many standard errors a loss has to be sure. To lend at all, one; to lend
+        more, none: step by step all that is uncertain would be used up.
+        """
         if time.perf_counter() > self._ends:
             return False
         self._asked += 1
         if self._progress:
             self._progress("what new songs are lent", min(1.0, self._asked / USUAL_STEPS))
         reached = self._bench.with_new(given)
-        if reached <= self._reached * (1 + LEAST_GAIN) or self._costs(given):
+        if reached <= self._reached * (1 + LEAST_GAIN) or self._costs(given, errors):
             return False
         self._best, self._reached = given, reached
         return True
 
-    def _costs(self, given: Parameters) -> bool:
-        """Whether the cut as it is shows that something is lost, beyond noise."""
-        before, after, least = self._as_it_is, self._bench.as_is(given), 1 - MOST_LOST
-        return (
-            after.score < least * before.score
-            or after.metrics["ndcg@10"] < least * before.metrics["ndcg@10"]
-        )
+    def _costs(self, given: Parameters, errors: float) -> bool:
+        """Whether the cut as it is shows that something is lost."""
+        after = self._bench.as_is(given)
+        names = ["ndcg@10", "ndcg@100"] + ["auc"] * (after.judges >= ENOUGH_JUDGES)
+        before = self._as_it_is.per_user
+        return any(lost(before[name], after.per_user[name], errors=errors) for name in names)
+
+
+def lost(before: _Double, after: _Double, *, errors: float) -> bool:
+    """Whether the users lost over 0.3 % of a metric, and so many standard errors.
+
+    before, after: of the same users, (users,), NaN where it says nothing of one. The errors are
+    those of the mean of the differences.
+    """
+    told = np.isfinite(before)
+    differences = after[told] - before[told]
+    uncertain = errors * differences.std() / np.sqrt(max(1, len(differences)))
+    return bool(differences.mean() + uncertain < -MOST_LOST * before[told].mean())
 
 
 def _axes(recipe: Recipe, traits: Traits) -> dict[str, Sequence[float]]:

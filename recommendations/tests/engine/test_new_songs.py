@@ -26,6 +26,7 @@ OWN: dict[str, Parameters] = {
     "local_ridge": {"ridge": 2.0},
     # A base as large as its weights would put what everybody likes before all else.
     "judged_knn": {"base": 0.1},
+    "svd": {"factors": 8, "epochs": 60, "fold_in": 0.03},
     "ials": {"factors": 8, "regularisation": 0.01, "unobserved": 0.1},
 }
 
