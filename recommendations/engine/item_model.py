@@ -7,6 +7,7 @@ turbo_cf_training.py, item_knn_training.py, judged_knn_training.py; V is empty i
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +58,8 @@ class ItemModel(Model):
         moved = np.bincount(liked.columns, liked.weights, minlength=self.n_songs)
         if len(disliked.columns):
             moved += np.bincount(disliked.columns, disliked.weights, minlength=self.n_songs)
-        # Added in double and rounded once, in one pass over the songs.
-        scores = np.empty(self.n_songs, np.float32)
-        return np.add(moved, self.base, out=scores, casting="same_kind")
+        # Added in double and rounded once. To make β double takes longer: it is kept so.
+        return np.add(moved, self._double_base, out=moved).astype(np.float32)
 
     def score_block(
         self, likes: sparse.csr_array, dislikes: sparse.csr_array
@@ -113,6 +113,10 @@ class ItemModel(Model):
             "similar_rows": self.similar_rows,
             "likeness": self.likeness,
         }
+
+    @cached_property
+    def _double_base(self) -> npt.NDArray[np.float64]:
+        return self.base.astype(np.float64)
 
     def _rows_of(self, profile: Profile) -> tuple[Gathered, Gathered]:
         for folded, liked, disliked in self._last:

@@ -1,12 +1,15 @@
 """The best of many scores, ties broken by song row."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from recommendations.engine.interactions import BoolArray, FloatArray, IntArray
+
+# Songs of which the best is taken before the best of those are looked for.
+_LARGEST_GROUP: Final = 32
 
 
 class Ranking(Protocol):
@@ -86,10 +89,11 @@ def _lower_bound(ranked: FloatArray, k: int) -> np.float32:
     The k-th greatest of the maxima of disjoint groups is one, and taking maxima is far cheaper
     than a partition of everything.
     """
-    groups = len(ranked) // 32
-    if k <= 0 or groups < 2 * k:
+    size = min(_LARGEST_GROUP, len(ranked) // (2 * k)) if k > 0 else 0
+    if size < 2:
         return np.float32(-np.inf)
+    groups = len(ranked) // size
     # Groups are strided (row, row + groups, …), so that the maximum runs along memory.
-    maxima = ranked[: groups * 32].reshape(32, groups).max(axis=0)
+    maxima = ranked[: groups * size].reshape(size, groups).max(axis=0)
     bound: np.float32 = np.partition(maxima, groups - k)[groups - k]
     return bound
