@@ -7,11 +7,18 @@ most of that, and say little about any one pair.
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 MOST_LIKES: Final = 500
 # Σ d² that is counted whole: some ten seconds of one core.
 PAIRS: Final = 2e9
+
+
+def counted(degrees: npt.NDArray[np.int64], *, most: int = MOST_LIKES, pairs: float = PAIRS) -> int:
+    """How many likes of a user are counted at most: all of them where Σ d² ≤ pairs."""
+    largest = int(degrees.max(initial=0))
+    return largest if float((degrees**2).sum()) <= pairs else min(largest, most)
 
 
 def sampled(
@@ -23,7 +30,8 @@ def sampled(
     to raise the weight of those that are left (d / most, or its square) ranks worse.
     """
     degrees = np.diff(likes.indptr).astype(np.int64)
-    if float((degrees**2).sum()) <= pairs or degrees.max() <= most:
+    most = counted(degrees, most=most, pairs=pairs)
+    if degrees.max(initial=0) <= most:
         return likes
     rng = np.random.default_rng(seed)
     kept = np.ones(likes.nnz, np.bool_)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from recommendations.engine.checkpoints import Checkpoints
-from recommendations.engine.heavy_users import sampled
+from recommendations.engine.heavy_users import counted, sampled
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
@@ -70,11 +70,14 @@ def fit(
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
     """Roughly how long ``fit`` will take on one core of a server of 2023.
 
-    The Gram matrix costs Σ d² over users, a solve (K / 100)² to ³, a song itself a little.
+    Neighbours cost Σ d² over users, of what is counted of them; the groups' Gram matrices what
+    there is to like; a solve (K / 100)² to ³, a song itself a little.
     """
-    k = min(int((DEFAULTS | parameters)["neighbours"]), interactions.n_songs)
-    degrees = np.bincount(interactions.users[interactions.values > 0]).astype(np.float64)
-    return float(3e-8 * (degrees**2).sum() + interactions.n_songs * (4e-5 + 8e-5 * (k / 100) ** 2))
+    k = min(int((DEFAULTS | parameters)["neighbours"]), interactions.n_songs) / 100
+    degrees = np.bincount(interactions.users[interactions.values > 0])
+    pairs = float((np.minimum(degrees, counted(degrees)) ** 2).sum())
+    a_song = 3e-5 + 8e-5 * k**2
+    return 6e-9 * pairs + 1e-6 * k * float(degrees.sum()) + a_song * interactions.n_songs
 
 
 def _user_weights(likes: sparse.csr_array, damping: float) -> FloatArray:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from recommendations.engine.heavy_users import sampled
+from recommendations.engine.heavy_users import counted, sampled
 
 
 def likes_of(*degrees: int) -> sparse.csr_array:
@@ -34,6 +34,15 @@ def test_the_seed_alone_draws_the_sample() -> None:
 
     assert one == same
     assert one != other
+
+
+def test_projections_know_how_many_likes_of_a_user_are_counted() -> None:
+    degrees = np.array([3, 90])
+
+    assert counted(degrees, most=20, pairs=8109) == 90
+    assert counted(degrees, most=20, pairs=8108) == 20
+    assert counted(degrees, most=100, pairs=0) == 90
+    assert counted(np.empty(0, np.int64)) == 0
 
 
 def test_where_all_pairs_are_soon_counted_nothing_is_left_out() -> None:
