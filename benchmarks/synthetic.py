@@ -18,6 +18,7 @@ import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -71,21 +72,31 @@ class World:
     def chances(self, users: IntArray) -> FloatArray:
         """How likely each song is to be the next like of each user: float32 (users, n_songs)."""
         found = np.zeros((len(users), self.interactions.n_songs), np.float32)
-        likes = np.bincount(self.interactions.users, minlength=self.interactions.n_users)
-        everywhere = _song_chances(self.catalogue)
+        offsets = self.interactions.likes.indptr
         for at, user in enumerate(users):
             chances(
                 np.uint64(self.seed),
                 int(user),
-                int(likes[user]),
+                int(offsets[user + 1] - offsets[user]),
                 self.catalogue.artists,
                 self.catalogue.scenes,
                 self.catalogue.scene_artists,
                 self.catalogue.genres,
                 self.catalogue.rows,
-                everywhere,
+                self._everywhere,
                 found[at],
             )
+        return found
+
+    @cached_property
+    def _everywhere(self) -> FloatArray:
+        """The chance of each place for a like from anywhere, float32 (n_songs,)."""
+        scenes = np.zeros(len(self.catalogue.scenes) - 1, np.float32)
+        shares(0, len(scenes), 1.0, scenes)
+        found = np.zeros(len(self.catalogue.rows), np.float32)
+        for at, share in enumerate(scenes):
+            start, stop = self.catalogue.scenes[at : at + 2]
+            shares(start, stop, float(share), found)
         return found
 
 
@@ -180,16 +191,6 @@ def _hidden(degrees: _Long, rng: np.random.Generator) -> _Long:
     hidden = np.zeros(len(degrees), np.int64)
     hidden[asked] = degrees[asked] // 4
     return hidden
-
-
-def _song_chances(catalogue: Catalogue) -> FloatArray:
-    """The chance of each place for a like from anywhere, float32 (n_songs,)."""
-    scenes = np.zeros(len(catalogue.scenes) - 1, np.float32)
-    shares(0, len(scenes), 1.0, scenes)
-    found = np.zeros(len(catalogue.rows), np.float32)
-    for scene, share in enumerate(scenes):
-        shares(catalogue.scenes[scene], catalogue.scenes[scene + 1], float(share), found)
-    return found
 
 
 def _write_songs(catalogue: Catalogue, file: Path) -> None:

@@ -61,10 +61,16 @@ def styled() -> AbstractContextManager[None]:
 
 
 def figure(
-    title: str, beneath: str, *, inches: tuple[float, float] = (7.6, 4.6), columns: int = 1
+    title: str,
+    beneath: str,
+    *,
+    inches: tuple[float, float] = (7.6, 4.6),
+    columns: int = 1,
+    one_scale: bool = True,
 ) -> tuple[Figure, list[Axes]]:
     """An empty plot under a title and a line that says what is shown, with axes side by side.
 
+    one_scale: whether what is side by side is measured by the same numbers.
     To be called, and drawn into, where it is ``styled``.
     """
     drawing = Figure(figsize=inches)
@@ -73,7 +79,7 @@ def figure(
     drawing.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, top - 0.02), wspace=0.06)
     drawing.text(0.02, 1 - 0.3 / inches[1], title, fontsize=13, fontweight="bold")
     drawing.text(0.02, 1 - 0.58 / inches[1], beneath, fontsize=9.5, color="#555555")
-    axes = drawing.subplots(1, columns, squeeze=False, sharey=columns > 1)
+    axes = drawing.subplots(1, columns, squeeze=False, sharey=one_scale and columns > 1)
     return drawing, list(axes[0])
 
 

@@ -1,0 +1,58 @@
+"""The scale benchmark: one size from end to end, its table and its picture."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scale import __main__ as scale
+from benchmarks.scale import one_size
+from benchmarks.scale.plotting import write_plot
+
+
+def test_one_size_is_made_trained_ranked_and_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = "popularity,optimum,local_ridge"
+    command = ["one_size", "20000", "--models", models, "--checkpoints", str(tmp_path / "pieces")]
+    monkeypatch.setattr(sys, "argv", command)
+
+    one_size.main()
+
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    data, popularity, optimum, ridge = rows
+    assert (data["users"], data["songs"], data["likes"]) == (400, 400, 20_000)
+    assert popularity["recall@20"] < ridge["recall@20"] < optimum["recall@20"]
+    assert list(ridge["phases"]) == ["neighbours", "weights"]
+    assert sum(ridge["phases"].values()) <= ridge["seconds"]
+    assert ridge["score_microseconds"]["p50"] > 0
+    assert list((tmp_path / "pieces").glob("local_ridge.*.npz"))
+    table = scale.markdown(rows, header=True).splitlines()
+    assert len({line.count("|") for line in table}) == 1
+    assert "NDCG@10" in table[0]
+    picture = write_plot(rows, tmp_path).read_text(encoding="utf-8")
+    assert "local_ridge" in picture and "recall@20" in picture
+
+
+def test_a_size_that_is_finished_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"model": "popularity", "likes": 100_000, "users": 2_000, "songs": 2_000}
+    (tmp_path / "100000-popularity.json").write_text(json.dumps([row]))
+    command = ["scale", "--sizes", "100000", "--models", "popularity", "--keep", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*command, "--json"])
+
+    scale.main()
+
+    assert json.loads(capsys.readouterr().out) == [row]
+
+
+def test_sizes_that_are_not_of_the_curve_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scale", "--sizes", "12"])
+
+    with pytest.raises(SystemExit):
+        scale.main()
+    assert "sizes are 100000, 1000000" in capsys.readouterr().err
