@@ -270,12 +270,12 @@ def _shown(lists: IntArray, n_songs: int) -> sparse.csr_array:
 
 def _in_training(train: Interactions, held_out: HeldOut) -> BoolArray:
     """A mask (n,) of test rows whose user and song were judged in training."""
-    if not len(train):
-        return np.zeros(len(held_out.users), np.bool_)
-    known = np.sort(train.users.astype(np.int64) * train.n_songs + train.songs)
-    asked = held_out.users.astype(np.int64) * train.n_songs + held_out.songs
-    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    inside: BoolArray = (known[at] == asked) & (held_out.songs >= 0)
+    inside = np.zeros(len(held_out.users), np.bool_)
+    known = np.flatnonzero((held_out.songs >= 0) & (held_out.users < train.n_users))
+    users, songs = held_out.users[known], held_out.songs[known]
+    # Of no pairs at all scipy makes a matrix instead of an array.
+    for matrix in (train.likes, train.dislikes) if len(known) else ():
+        inside[known] |= matrix[users, songs] != 0
     return inside
 
 
