@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recommendations.engine import algorithms
+from recommendations.engine import algorithms, new_songs
 from recommendations.engine.blend import Blend
 from recommendations.engine.interactions import Profile, Traits
 from recommendations.engine.item_model import ItemModel
@@ -116,6 +116,27 @@ def test_without_another_liked_song_of_the_artist_the_genres_lend() -> None:
     assert isinstance(found, ItemModel)
     # The longest column of the model has one weight, so that the new one has: the greater.
     assert found.liking.matrix.toarray()[:, 4] == pytest.approx([0, 0, 0, 0.3, 0])
+
+
+def test_of_an_artist_of_many_songs_the_most_judged_ones_lend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(new_songs, "MOST_MEMBERS", 2)
+    given = item_model({(3, n): 0.5 for n in range(3)} | {(1, 2): 0.4, (0, 2): 0.2}, songs=5)
+    judged = [(user, song, 1) for song, fans in ((0, 3), (1, 1), (2, 2)) for user in range(fans)]
+    world = replace(
+        interactions([*judged, (0, 3, 1)], users=3, songs=5),
+        traits=traits([0, 0, 0, -1, 0], [[0]] * 5),
+    )
+
+    found = lend(given, world, {"rare": 1.0, "same_artist": 1.0})
+
+    assert isinstance(found, ItemModel)
+    column = found.liking.matrix.toarray()[:, 4]
+    # Songs 0 and 2 stand for all, with a bond of .5. What song 2's column has of song 1 (.19) is
+    # the least of four weights, and columns have three.
+    assert column[[0, 2, 3]] == pytest.approx([0.5 + 0.2 * (2 / 3) / (3 / 4 + 2 / 3), 0.5, 0.5])
+    assert column[1] == 0
 
 
 def test_nothing_changes_without_traits_or_where_nothing_is_lent() -> None:
