@@ -85,22 +85,28 @@ def _interactions(cursor: CursorWrapper, song_ids: pd.Index) -> Interactions:
     cursor.execute(
         "SELECT listener_id, song_id, value, order_key FROM user_profile WHERE value <> 0"
     )
-    parts = [_encode(rows, song_ids) for rows in iter(lambda: cursor.fetchmany(ROWS_A_READ), [])]
-    listeners, songs, values, times = (
-        (np.concatenate(column) for column in zip(*parts, strict=True))
-        if parts
-        else (np.empty(0, np.int64),) * 4
-    )
+    columns: list[list[np.ndarray[Any, Any]]] = [[], [], [], []]
+    for rows in iter(lambda: cursor.fetchmany(ROWS_A_READ), []):
+        for column, part in zip(columns, _encode(rows, song_ids), strict=True):
+            column.append(part)
+    listeners, songs, values, times = (_joined(column) for column in columns)
     known = songs >= 0
     users, distinct = pd.factorize(listeners[known], sort=True)
     return Interactions(
         users=users.astype(np.int32),
-        songs=songs[known].astype(np.int32),
-        values=values[known].astype(np.int8),
-        times=times[known].astype(np.int64),
+        songs=songs[known].astype(np.int32, copy=False),
+        values=values[known].astype(np.int8, copy=False),
+        times=times[known].astype(np.int64, copy=False),
         n_users=len(distinct),
         n_songs=len(song_ids),
     )
+
+
+def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """All parts in one, which are let go: one column at a time is held twice, not all of them."""
+    whole = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    parts.clear()
+    return whole
 
 
 def _with_rows_moved(
