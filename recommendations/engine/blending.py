@@ -54,18 +54,28 @@ class _Asked:
 
     def worth(self, weights: npt.NDArray[np.float64]) -> float:
         """NDCG@10 + NDCG@100, a mean over the users; times the AUC where it is known."""
-        return self._ranked(weights) * self.pairs.auc(weights)
+        return float(self._ranked(weights).mean()) * float(self.pairs.auc(weights).mean())
 
-    def _ranked(self, weights: npt.NDArray[np.float64]) -> float:
+    def pulls(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """By how much each user moves the worth, (users,)."""
+        ranked, auc = self._ranked(weights), self.pairs.auc(weights)
+        found: npt.NDArray[np.float64] = ranked * auc.mean()
+        found[self.pairs.users] += (
+            ranked.mean() * (auc - auc.mean()) * (len(ranked) / max(1, len(auc)))
+        )
+        return found
+
+    def _ranked(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """NDCG@10 + NDCG@100 of each user, (users,)."""
         scores = self.features @ weights.astype(np.float32)
         users, places = np.nonzero(self.relevant)
         hits = scores[users, places]
         ranks = 1 + (scores[users] > hits[:, None]).sum(axis=1)
         gains = 1.0 / np.log2(ranks + 1.0)
-        total = 0.0
+        total = np.zeros(len(self.relevant))
         for at, k in enumerate((10, 100)):
             dcg = np.bincount(users, gains * (ranks <= k), minlength=len(self.relevant))
-            total += float((dcg / self.ideals[:, at]).mean())
+            total += dcg / self.ideals[:, at]
         return total
 
 
@@ -73,19 +83,23 @@ class _Asked:
 class _Pairs:
     """What the parts say of songs held back that a user liked, against those disliked.
 
-    differences: a liked song's scores less a disliked one's, (pairs, parts). shares: what a pair
-    counts, (pairs,): as much for each user together, 1 for all.
+    differences: a liked song's scores less a disliked one's, (pairs, parts). starts: where each
+    user's pairs begin. users: which of those asked they are. Both (users who tell,); nobody
+    where too few do.
     """
 
     differences: _Array
-    shares: npt.NDArray[np.float64]
+    starts: npt.NDArray[np.int64]
+    users: npt.NDArray[np.int64]
 
-    def auc(self, weights: npt.NDArray[np.float64]) -> float:
-        """The share of pairs in the right order, ties one half; 1 where too few users tell."""
-        if not len(self.shares):
-            return 1.0
+    def auc(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Each user's share of pairs in the right order, ties one half; 1 where nobody tells."""
+        if not len(self.users):
+            return np.ones(1)
         gaps = self.differences @ weights.astype(np.float32)
-        return float(self.shares @ (0.5 + 0.5 * np.sign(gaps)))
+        right = np.add.reduceat(0.5 + 0.5 * np.sign(gaps), self.starts)
+        found: npt.NDArray[np.float64] = right / np.diff(self.starts, append=len(gaps))
+        return found
 
 
 def weigh(models: Sequence[Model], cut: Cut, seed: int) -> list[float]:
@@ -102,11 +116,19 @@ def weigh(models: Sequence[Model], cut: Cut, seed: int) -> list[float]:
     while left:
         tried = [(part, *_added(asked, best, part)) for part in left]
         part, found, gained = max(tried, key=lambda each: each[2])
-        if gained < worth * (1 + LEAST_PART_GAIN):
+        if gained < worth * (1 + LEAST_PART_GAIN) or not _surely(asked, found, best):
             break
         left.remove(part)
         best, worth = _stepped(asked, found, gained)
     return [float(weight) for weight in best]
+
+
+def _surely(
+    asked: _Asked, weights: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
+) -> bool:
+    """Whether these weights gain more over the others than the standard error of the gain."""
+    differences = asked.pulls(weights) - asked.pulls(others)
+    return bool(differences.mean() > differences.std() / np.sqrt(len(differences)))
 
 
 def _added(
@@ -114,7 +136,7 @@ def _added(
 ) -> tuple[npt.NDArray[np.float64], float]:
     """The best of a few weights for one more part."""
     tried = []
-    for value in (0.1, 0.3, 1.0):
+    for value in (0.3, 1.0, 3.0):
         more = weights.copy()
         more[part] = value
         tried.append((more, asked.worth(more)))
@@ -198,11 +220,12 @@ def _gaps(found: Sequence[_Array], at: int, liked: IntArray, disliked: IntArray)
 
 def _paired(gaps: Sequence[_Array], n_parts: int) -> _Pairs:
     """The pairs of all users; none where too few users have any."""
-    told = [each for each in gaps if len(each)]
-    if len(told) < ENOUGH_JUDGES:
-        return _Pairs(np.empty((0, n_parts), np.float32), np.empty(0))
-    shares = [np.full(len(each), 1.0 / len(each) / len(told)) for each in told]
-    return _Pairs(np.concatenate(told), np.concatenate(shares))
+    counts = np.array([len(each) for each in gaps])
+    users = np.flatnonzero(counts)
+    if len(users) < ENOUGH_JUDGES:
+        return _Pairs(np.empty((0, n_parts), np.float32), users[:0], users[:0])
+    starts = np.cumsum(counts[users]) - counts[users]
+    return _Pairs(np.concatenate([gaps[user] for user in users]), starts, users)
 
 
 def _scores(model: Model, likes: sparse.csr_array, dislikes: sparse.csr_array) -> _Array:

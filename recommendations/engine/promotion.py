@@ -2,7 +2,8 @@
 
 Recipes are compared, fitted on the same training side of one cut. What counts is NDCG@10 of the
 deciding users, paired: the same users answer for both sides, so that what is hard for everybody
-cancels out, and the 95 % interval of the mean difference is that of the difference.
+cancels out, and the 95 % interval of the mean difference is that of the difference. Against
+popularity, who tells liked songs from disliked ones (AUC) has proved itself too.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommendations.engine.bootstrap import Interval, mean_intervals
+from recommendations.engine.evaluation import ENOUGH_JUDGES
 from recommendations.engine.model import Recipe
 
 # What may be lost, as a part of the other's value: to the live recipe, and to the best of the last
@@ -31,10 +33,15 @@ BEST: Final = "best of the last"
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A recipe and its NDCG@10 of each deciding user, (users,), in one order for all recipes."""
+    """A recipe, and what it is worth to each deciding user, in one order for all recipes.
+
+    values: NDCG@10, (users,). aucs: (users,), NaN for a user without both likes and dislikes to
+    tell apart; None where nobody has both.
+    """
 
     recipe: Recipe
     values: npt.NDArray[np.float64]
+    aucs: npt.NDArray[np.float64] | None = None
 
     @property
     def mean(self) -> float:
@@ -48,7 +55,8 @@ class Guard:
 
     delta: the mean difference, with its 95 % interval. at_least: what has to be reached by
     the interval's lower end, or by the difference itself where it is underpowered; by popularity's
-    guard it has to be surpassed.
+    guard it has to be surpassed. auc: the mean difference of AUC and its interval, where enough
+    users told likes from dislikes and it counts.
     """
 
     against: str
@@ -59,6 +67,7 @@ class Guard:
     at_least: float
     underpowered: bool
     passed: bool
+    auc: tuple[float, Interval] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -72,6 +81,7 @@ class Guard:
             "at_least": self.at_least,
             "underpowered": self.underpowered,
             "passed": self.passed,
+            "auc": {"delta": self.auc[0], "interval": list(self.auc[1])} if self.auc else None,
         }
 
     def __str__(self) -> str:
@@ -80,6 +90,9 @@ class Guard:
             name += f" {self.recipe.algorithm}"
         low, high = self.interval
         words = f"{name} ({self.value:.4f}) {self.delta:+.4f} [{low:+.4f}, {high:+.4f}]"
+        if self.auc:
+            delta, (low, high) = self.auc
+            words += f", AUC {delta:+.4f} [{low:+.4f}, {high:+.4f}]"
         return words if self.passed else f"{words}, where {self.at_least:+.4f} is asked for"
 
 
@@ -170,8 +183,15 @@ def _guard(challenger: Asked, against: str, other: Asked, lost: float, *, seed: 
     delta = float(differences.mean())
     interval = mean_intervals({"delta": differences}, seed=seed)["delta"]
     underpowered = len(differences) < ENOUGH_USERS
-    reached = delta if underpowered else interval[0]
+    reached, reachable = (delta, delta) if underpowered else interval
     at_least = 0.0 - lost * other.mean
+    auc = _auc(challenger, other, seed=seed) if against == POPULARITY else None
+    if against == POPULARITY:
+        # Lists alike, and likes surely told from dislikes: that is no popularity any more.
+        tells_apart = auc is not None and auc[1][0] > 0 and reachable > 0
+        passed = reached > 0 or tells_apart
+    else:
+        passed = reached >= at_least
     return Guard(
         against=against,
         recipe=other.recipe,
@@ -180,8 +200,20 @@ def _guard(challenger: Asked, against: str, other: Asked, lost: float, *, seed: 
         interval=interval,
         at_least=at_least,
         underpowered=underpowered,
-        passed=reached > 0 if against == POPULARITY else reached >= at_least,
+        passed=passed,
+        auc=auc,
     )
+
+
+def _auc(challenger: Asked, other: Asked, *, seed: int) -> tuple[float, Interval] | None:
+    """The mean difference of AUC with its interval; None where too few users tell."""
+    if challenger.aucs is None or other.aucs is None:
+        return None
+    differences = challenger.aucs - other.aucs
+    if np.isfinite(differences).sum() < ENOUGH_JUDGES:
+        return None
+    interval = mean_intervals({"auc": differences}, seed=seed)["auc"]
+    return float(np.nanmean(differences)), interval
 
 
 def _same_as_live(challenger: Asked, standing: Standing) -> str:

@@ -54,7 +54,7 @@ AXES: dict[str, Axes] = {
 ENOUGH_DISLIKES = 0.05
 OF_DISLIKES = ("judged_knn", "dislike", "base_dislikes")
 STARTS_WITH_DISLIKES: dict[str, dict[str, Any]] = {"svd": {"negatives": 0, "fold_in": 1.0}}
-# A step must gain this part of the score to be taken: less is within the noise of the cut.
+# A step must gain this part of the score to be taken, and more than the users' noise.
 LEAST_GAIN = 0.003
 # Twice the factors are four times the work: that must be worth more.
 LEAST_GAINS = {"factors": 0.01}
@@ -94,9 +94,7 @@ def _walk(trials: Trials, best: Trial, name: str, values: Sequence[Any]) -> Tria
     for value in beyond:
         parameters = best.recipe.parameters | {name: value}
         trial = trials.run(replace(best.recipe, parameters=parameters))
-        if not trial.measured or trial.score <= best.score * (
-            1 + LEAST_GAINS.get(name, LEAST_GAIN)
-        ):
+        if not trial.measured or not trial.better_than(best, LEAST_GAINS.get(name, LEAST_GAIN)):
             break
         best = trial
     return best

@@ -182,15 +182,11 @@ def _best(trials: Trials, algorithm: str) -> Trial | None:
         return trials.best(algorithm) or trials.best()
     if algorithm != AUTO:
         return trials.best(algorithm)
-    best = trials.best()
-    alone = max(
-        (each for each in trials.done if each.measured and each.recipe.algorithm != "blend"),
-        key=lambda trial: trial.score,
-        default=None,
-    )
-    if best is None or alone is None or best.score > alone.score * (1 + LEAST_BLEND_GAIN):
-        return best
-    return alone
+    alone = trials.best(*(name for name in algorithms.ALGORITHMS if name != "blend"))
+    blend = trials.best("blend")
+    if blend is None or alone is None:
+        return blend or alone
+    return blend if blend.score > alone.score * (1 + LEAST_BLEND_GAIN) else alone
 
 
 def _verdict(
@@ -206,7 +202,8 @@ def _verdict(
     """What the deciding users say of the best, against popularity and what was live."""
 
     def asked(trial: Trial) -> Asked:
-        return Asked(trial.recipe, trials.decide(trial.recipe))
+        found = trials.decide(trial.recipe)
+        return Asked(trial.recipe, found["ndcg@10"], found["auc"])
 
     notes = [
         f"{which} {each.recipe.algorithm} was left out ({each.left_out})"

@@ -33,13 +33,16 @@ BLEND_ASKS = 4
 NEW_SONG_ASKS = 10
 NEW_SONG_SECONDS = 6e-4  # a song: working what is lent into the weights, time after time
 
+# Metrics by name, each of every user asked, (users,).
+PerUser = dict[str, npt.NDArray[np.float64]]
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """How a candidate did on the cut, or why it was left out.
 
     seconds: of fitting and asking. fit_seconds: of fitting alone. judges: how many users had
-    both likes and dislikes held back.
+    both likes and dislikes held back. pulls: what each user moves the score by, (users,).
     """
 
     recipe: Recipe
@@ -48,11 +51,26 @@ class Trial:
     fit_seconds: float = 0.0
     left_out: str = ""
     judges: int = 0
+    pulls: npt.NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def measured(self) -> bool:
         """Whether there are figures to compare."""
         return bool(self.metrics)
+
+    def better_than(self, other: "Trial", least_gain: float = 0.0) -> bool:
+        """Whether it gains this part of the other's score, and more than a standard error.
+
+        The same users answered for both, so that the error is that of their differences: what
+        only a few happened to like better does not count.
+        """
+        gain = self.score - other.score
+        if gain <= least_gain * other.score:
+            return False
+        if self.pulls is None or other.pulls is None or len(self.pulls) < 2:
+            return True
+        error = (self.pulls - other.pulls).std(ddof=1) / np.sqrt(len(self.pulls))
+        return bool(gain > error)
 
     @property
     def score(self) -> float:
@@ -69,6 +87,20 @@ class Trial:
             "seconds": round(self.seconds, 3),
             "left_out": self.left_out,
         }
+
+
+def pulls_of(found: Evaluation) -> npt.NDArray[np.float64]:
+    """By how much each user moves a trial's score, (users,): the score's influence function.
+
+    Of a mean it is the user's own value; of NDCG times AUC, that of each factor times the other.
+    """
+    ranked = found.per_user["ndcg@10"] + found.per_user["ndcg@100"]
+    if found.judges < ENOUGH_JUDGES:
+        return ranked
+    auc = found.per_user["auc"]
+    told = np.nan_to_num(auc - np.nanmean(auc)) * (len(auc) / found.judges)
+    pulls: npt.NDArray[np.float64] = ranked * np.nanmean(auc) + ranked.mean() * told
+    return pulls
 
 
 class Trials:
@@ -98,6 +130,8 @@ class Trials:
         # count as wrong. How many of those lists may hold is found otherwise (new songs).
         self.judged = np.bincount(interactions.songs, minlength=interactions.n_songs) > 0
         self._seed, self._progress = seed, progress
+        # The best trial of each algorithm so far: a later one has to be better beyond the noise.
+        self._leading: dict[str, Trial] = {}
         # The best model of each kind so far, for a blend to be made of, and the best blend.
         self._kept: dict[tuple[str, Any], tuple[Trial, Model]] = {}
         # Models that the next trials will need again, and what the deciding users said.
@@ -113,14 +147,15 @@ class Trials:
         """Whether the cut holds anything back."""
         return bool((self.cut.held_out.values > 0).any())
 
-    def best(self, algorithm: str | None = None) -> Trial | None:
-        """The best one measured, of this algorithm or of all; of equals the one tried first."""
-        measured = [
-            each
-            for each in self.done
-            if each.measured and algorithm in (None, each.recipe.algorithm)
+    def best(self, *algorithms: str) -> Trial | None:
+        """The best one measured, of these algorithms or of all; of equals the one tried first.
+
+        Of one algorithm a later trial leads only if it is better by more than the users' noise.
+        """
+        leading = [
+            trial for name, trial in self._leading.items() if not algorithms or name in algorithms
         ]
-        return max(measured, key=lambda trial: trial.score, default=None)
+        return max(leading, key=lambda trial: trial.score, default=None)
 
     def rivals(self, algorithm: str) -> list[Trial]:
         """Those measured of other algorithms than this and popularity."""
@@ -167,14 +202,14 @@ class Trials:
         self.done.append(left_out or self._run(recipe, deciding=deciding))
         return self.done[-1]
 
-    def decide(self, recipe: Recipe) -> npt.NDArray[np.float64]:
-        """NDCG@10 of each deciding user, (users,), the same users in one order for all recipes.
+    def decide(self, recipe: Recipe) -> PerUser:
+        """Metrics of each deciding user, (users,), the same users in one order for all recipes.
 
         The recipe must have been measured. Nothing that chooses or tunes may look at this.
         """
         if key(recipe) not in self._decided:
             self._ask_deciding(recipe, self._model(recipe) or self._fitted(recipe))
-        return self._decided[key(recipe)].per_user["ndcg@10"]
+        return self._decided[key(recipe)].per_user
 
     def answers(self, recipe: Recipe) -> Answers | None:
         """What the deciding users were given by the recipe; None where they were not asked."""
@@ -194,7 +229,14 @@ class Trials:
         self._shared[key(recipe)] = model
         found = self._evaluated(model, self.cut.held_out, MOST_USERS)
         asking = time.perf_counter() - started
-        trial = Trial(recipe, found.metrics, asking, fit_seconds, judges=found.judges)
+        trial = Trial(
+            recipe,
+            found.metrics,
+            asking,
+            fit_seconds,
+            judges=found.judges,
+            pulls=pulls_of(found) if found.users else None,
+        )
         self.done.append(trial)
         return trial
 
@@ -257,7 +299,14 @@ class Trials:
             self._slowness[recipe.algorithm] = (
                 self._slowness.get(recipe.algorithm, 1.0) * fit_seconds / projected
             )
-        trial = Trial(recipe, found.metrics, ended - started, fit_seconds, judges=found.judges)
+        trial = Trial(
+            recipe,
+            found.metrics,
+            ended - started,
+            fit_seconds,
+            judges=found.judges,
+            pulls=pulls_of(found) if found.users else None,
+        )
         self._keep(trial, model)
         if deciding and trial.measured:
             self._ask_deciding(recipe, model)
@@ -298,10 +347,14 @@ class Trials:
         return kept.get(key(recipe)) or self._shared.get(key(recipe))
 
     def _keep(self, trial: Trial, model: Model) -> None:
-        """Keep the model if it is the best of its kind."""
-        kind = (trial.recipe.algorithm, trial.recipe.parameters.get("factors"))
-        before = self._kept.get(kind)
-        if trial.measured and (before is None or before[0].score < trial.score):
+        """Keep the model if it is the best of its kind, and the trial if it leads."""
+        if not trial.measured:
+            return
+        name = trial.recipe.algorithm
+        if name not in self._leading or trial.better_than(self._leading[name]):
+            self._leading[name] = trial
+        kind = (name, trial.recipe.parameters.get("factors"))
+        if kind not in self._kept or trial.better_than(self._kept[kind][0]):
             self._kept[kind] = (trial, model)
 
     def _fit_seconds(self, recipe: Recipe) -> float:

@@ -169,13 +169,15 @@ def test_weights_are_worth_their_ndcgs_times_the_auc_by_hand() -> None:
         features=np.array([[[0, 1], [1, 0]]], np.float32),
         relevant=np.array([[True, False]]),
         ideals=np.ones((1, 2)),
-        pairs=blending._Pairs(np.array([[1, 1], [1, -1]], np.float32), np.array([0.5, 0.5])),
+        pairs=blending._Pairs(
+            np.array([[1, 1], [1, -1]], np.float32), starts=np.array([0]), users=np.array([0])
+        ),
     )
 
     assert asked.worth(np.array([0.0, 1.0])) == pytest.approx(2 * 0.5)
     assert asked.worth(np.array([1.0, 0.0])) == pytest.approx(2 / np.log2(3))
     # Both weigh the same: the second pair is a tie.
-    assert asked.pairs.auc(np.array([1.0, 1.0])) == pytest.approx(0.75)
+    assert asked.pairs.auc(np.array([1.0, 1.0])).tolist() == [0.75]
 
 
 def test_the_ndcgs_of_weights_are_those_of_the_evaluation(world: Interactions) -> None:
@@ -198,7 +200,11 @@ def test_the_auc_of_weights_is_that_of_the_evaluation() -> None:
     for weights in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.5]):
         made = blend_of(models, weights, parted.train, 0)
         found = evaluate(made, parted.train, parted.held_out, ks=(10,), intervals=False)
-        assert asked.pairs.auc(np.array(weights)) == pytest.approx(found.metrics["auc"], abs=1e-3)
+        auc = asked.pairs.auc(np.array(weights)).mean()
+        assert auc == pytest.approx(found.metrics["auc"], abs=1e-3)
+        assert asked.pulls(np.array(weights)).mean() == pytest.approx(
+            asked.worth(np.array(weights))
+        )
 
 
 def test_a_blend_is_trained_from_its_recipe_alone(world: Interactions) -> None:

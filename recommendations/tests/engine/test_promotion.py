@@ -206,3 +206,47 @@ def test_what_did_not_fit_for_the_same_reason_is_told_once_with_its_number() -> 
 
     assert found.reason.endswith(f"; 2 × {slow}; another")
     assert found.record["left_out"] == [slow, slow, "another"]
+
+
+def telling(name: str, values: npt.NDArray[np.float64], auc: float, judges: int = MANY) -> Asked:
+    """A recipe with an AUC of its first users, of whom one or the other is told much better."""
+    aucs = np.full(len(values), np.nan)
+    noise = np.random.default_rng([judges, *name.encode()]).normal(0, 0.1, judges)
+    aucs[:judges] = auc + noise - noise.mean()
+    return Asked(asked(name, values).recipe, values, aucs)
+
+
+def against_popularity(challenger: Asked) -> Verdict:
+    """Against a popularity that is as good a list, in the mean, and tells likes by .6."""
+    popular = telling("popularity", np.roll(taste(), 1), 0.6)
+    return judge(challenger, Standing(popular, None, []), seed=0)
+
+
+def test_a_sure_gain_of_auc_stands_up_to_popularity_where_lists_are_as_good() -> None:
+    found = against_popularity(telling("new", taste(), 0.7))
+
+    guard = found.record["guards"][0]
+    assert guard["interval"][0] < 0 < guard["auc"]["interval"][0]
+    assert (found.promote, found.recipe.algorithm) == (True, "ials")
+    assert f", AUC {guard['auc']['delta']:+.4f} [" in found.reason
+
+
+@pytest.mark.parametrize(
+    "challenger",
+    [
+        pytest.param(telling("new", taste(), 0.601), id="a gain of AUC that is not sure"),
+        pytest.param(telling("new", taste() * 0.5, 0.9), id="lists that are surely worse"),
+        pytest.param(telling("new", taste(), 0.9, judges=99), id="too few users who tell"),
+        pytest.param(asked("new", taste()), id="nobody who tells"),
+    ],
+)
+def test_without_both_popularity_stays(challenger: Asked) -> None:
+    assert against_popularity(challenger).recipe.algorithm == "popularity"
+
+
+def test_auc_does_not_help_against_the_live_recipe() -> None:
+    live = telling("live", taste(), 0.6)
+
+    found = judge(telling("new", taste() * 0.9, 0.9), standing(live), seed=0)
+
+    assert not found.promote
