@@ -24,7 +24,7 @@ from recommendations.engine.metrics import ideal_gain
 from recommendations.engine.model import Model
 from recommendations.engine.ranking import best_rows
 
-MOST_USERS: Final = 3_000
+MOST_USERS: Final = 5_000
 STEPS: Final = (0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
 ROUNDS: Final = 6
 # Liked and disliked songs of a user that are held against each other.

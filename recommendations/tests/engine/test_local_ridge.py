@@ -24,7 +24,7 @@ from recommendations.tests.engine.worlds import (
     profile_of,
 )
 
-PLAIN: Parameters = {"ridge": 1.0, "kappa": 0.0, "damping": 0.0, "base": 0.0}
+PLAIN: Parameters = {"ridge": 1.0, "kappa": 0.0, "damping": 0.0, "discount": 0.0, "base": 0.0}
 
 
 def trained(world: Interactions, **parameters: float) -> ItemModel:
@@ -52,6 +52,16 @@ def test_kappa_scales_with_the_song_and_damping_with_the_users_likes() -> None:
     W = weights(trained(world, kappa=0.5, damping=0.5))
 
     assert W[0, 1] == pytest.approx(1 / (1 + 0.5 * 1 + 1))
+
+
+def test_a_discount_takes_from_songs_of_many_likes_and_gives_to_those_of_few() -> None:
+    # Song 0 has three likes and song 1 two, 2.5 in the mean.
+    world = interactions([(0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 1), (1, 1, 1)], users=3, songs=2)
+
+    W = weights(trained(world, discount=0.5))
+
+    assert W[1, 0] == pytest.approx(2 / 3 * (3 / 2.5) ** -0.5)
+    assert W[0, 1] == pytest.approx(2 / 4 * (2 / 2.5) ** -0.5)
 
 
 def test_the_weights_solve_the_ridge_equations_of_all_songs_where_all_are_neighbours() -> None:
