@@ -32,6 +32,8 @@ MOST_PAIRED: Final = 16
 # What a step must gain, and a part: less is within the noise, and another part costs every request.
 LEAST_GAIN: Final = 0.0005
 LEAST_PART_GAIN: Final = 0.005
+# And of the standard error of that gain: not a whole one, since unlike models mostly do gain.
+LEAST_ERRORS: Final = 0.5
 
 # Under any score that counts its σs; not infinite, as a weight may be 0.
 _LAST: Final = -1e6
@@ -126,9 +128,10 @@ def weigh(models: Sequence[Model], cut: Cut, seed: int) -> list[float]:
 def _surely(
     asked: _Asked, weights: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
 ) -> bool:
-    """Whether these weights gain more over the others than the standard error of the gain."""
+    """Whether what these weights gain over the others is more than the users' noise."""
     differences = asked.pulls(weights) - asked.pulls(others)
-    return bool(differences.mean() > differences.std() / np.sqrt(len(differences)))
+    error = differences.std() / np.sqrt(len(differences))
+    return bool(differences.mean() > LEAST_ERRORS * error)
 
 
 def _added(
@@ -225,7 +228,7 @@ def _paired(gaps: Sequence[_Array], n_parts: int) -> _Pairs:
     if len(users) < ENOUGH_JUDGES:
         return _Pairs(np.empty((0, n_parts), np.float32), users[:0], users[:0])
     starts = np.cumsum(counts[users]) - counts[users]
-    return _Pairs(np.concatenate([gaps[user] for user in users]), starts, users)
+    return _Pairs(np.concatenate([gaps[user] for user in users.tolist()]), starts, users)
 
 
 def _scores(model: Model, likes: sparse.csr_array, dislikes: sparse.csr_array) -> _Array:

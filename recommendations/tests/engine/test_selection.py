@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from recommendations.engine import (
@@ -16,7 +17,7 @@ from recommendations.engine import (
     trials,
 )
 from recommendations.engine.cutting import Cut, HeldOut
-from recommendations.engine.evaluation import Evaluation
+from recommendations.engine.evaluation import Answers, Evaluation, HeldLikes
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.engine.selection import Choice, choose
@@ -70,9 +71,14 @@ def a_trial(ndcgs: list[float]) -> Trial:
     values = np.array(ndcgs)
     found = {"ndcg@10": values / 2, "ndcg@100": values / 2}
     means = {name: float(each.mean()) for name, each in found.items()}
-    return Trial(
-        Recipe("svd", {}), means, pulls=trials.pulls_of(Evaluation(len(values), means, {}, {}, found))
-    )
+    return Trial(Recipe("svd", {}), means, pulls=trials.pulls_of(of_users(found)))
+
+
+def of_users(per_user: dict[str, npt.NDArray[np.float64]]) -> Evaluation:
+    nowhere = np.empty(0, np.int64)
+    nobody, nothing = np.empty(0, np.int32), np.empty((0, 20), np.int32)
+    answers = Answers(nobody, nothing, nobody > 0, HeldLikes(nowhere, nobody, nowhere))
+    return Evaluation(len(per_user["ndcg@10"]), {}, {}, {}, per_user, answers)
 
 
 def test_a_gain_of_a_few_users_is_noise_and_one_of_all_is_not() -> None:
@@ -93,7 +99,7 @@ def test_what_each_user_pulls_is_what_the_score_loses_without_one() -> None:
         metrics = {name: float(np.nanmean(values)) for name, values in kept.items()}
         return Trial(Recipe("svd", {}), metrics, judges=100).score
 
-    pulls = trials.pulls_of(Evaluation(400, {}, {}, {}, found))
+    pulls = trials.pulls_of(of_users(found))
 
     assert pulls.mean() == pytest.approx(score())
     for user in (3, 50, 399):
@@ -316,6 +322,7 @@ FEW_AXES = {
 def blendable(monkeypatch: pytest.MonkeyPatch) -> Interactions:
     """Two kinds of models, and whatever they are worth together is tried."""
     monkeypatch.setattr("recommendations.engine.blending.LEAST_PART_GAIN", -1.0)
+    monkeypatch.setattr("recommendations.engine.blending.LEAST_ERRORS", -1e9)
     monkeypatch.setattr("recommendations.engine.selection.AXES", FEW_AXES)
     monkeypatch.setattr("recommendations.engine.searching.AXES", FEW_AXES)
     return listeners_with_taste(users=900, songs=120, groups=8)
