@@ -42,7 +42,10 @@ class Command(BaseCommand):
         except TrainingFailed as error:
             raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
         except KeyboardInterrupt:
-            self.stderr.write("stopped: nothing was published, the live model serves on")
+            self.stderr.write(
+                "stopped: nothing was published, the live model serves on. "
+                "What its final training had finished is kept for the next"
+            )
             sys.exit(INTERRUPTED)
         except BrokenArtifact as error:
             raise CommandError(f"what was written does not read back: {error}") from error
