@@ -46,7 +46,7 @@ AXES: dict[str, Axes] = {
     "svd": {
         "regularisation": (0.01, 0.02, 0.05, 0.1, 0.2),
         "fold_in": (0.01, 0.03, 0.1, 0.3, 1.0),
-        "epochs": (10, 30, 60),
+        "epochs": (10, 30, 60, 120),
         "dislike": (-1.0, -0.5, 0.0),
     },
 }
@@ -54,7 +54,9 @@ AXES: dict[str, Axes] = {
 # sense of are tried: SVD has something to learn then without sampled negatives.
 ENOUGH_DISLIKES = 0.05
 OF_DISLIKES = ("judged_knn", "dislike", "base_dislikes")
-STARTS_WITH_DISLIKES: dict[str, dict[str, Any]] = {"svd": {"negatives": 0, "fold_in": 1.0}}
+STARTS_WITH_DISLIKES: dict[str, dict[str, Any]] = {
+    "svd": {"negatives": 0, "fold_in": 1.0, "epochs": 60}
+}
 # A step must gain this part of the score to be taken, and more than the users' noise.
 LEAST_GAIN = 0.003
 # Twice the factors are four times the work: that must be worth more.
