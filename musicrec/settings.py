@@ -63,6 +63,8 @@ POISON_WINDOW: int = env.int("POISON_WINDOW", 10_000)
 MODEL_ALGORITHM: str = env.str("MODEL_ALGORITHM", "auto")
 RETRAIN_INTERVAL_SECONDS: int = env.int("RETRAIN_INTERVAL_SECONDS", 300)
 TRAINING_BUDGET_SECONDS: float = env.float("TRAINING_BUDGET_SECONDS", 300.0)
+# Of a processor's time, for folding one listener in and finding the best hundred songs.
+SERVING_BUDGET_MICROSECONDS: float = env.float("SERVING_BUDGET_MICROSECONDS", 1_500.0)
 # A training may hold the interpreter for minutes on end, so that its lease cannot be renewed.
 TRAINING_LEASE_SECONDS: int = env.int("TRAINING_LEASE_SECONDS", 900)
 

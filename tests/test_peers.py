@@ -11,8 +11,8 @@ from recommendations.engine.cutting import split
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import NoKnownSongs, Parameters, Recipe
+from recommendations.engine.score_time import score_microseconds
 from recommendations.tests.engine.worlds import interactions, listeners_with_taste, profile_of
-from recommendations.training.score_time import score_microseconds
 
 PEERS = tuple(peers.PEERS)
 

@@ -27,8 +27,8 @@ from recommendations.engine.evaluation import evaluate
 from recommendations.engine.metrics import ranking_metrics
 from recommendations.engine.model import Model, Progress, Recipe
 from recommendations.engine.ranking import ranks_of
+from recommendations.engine.score_time import score_microseconds
 from recommendations.training.checkpoint_files import CheckpointFiles
-from recommendations.training.score_time import score_microseconds
 from recommendations.training.training_bar import training_bar
 
 # Likes to (users, songs): fifty likes a user, a catalogue that grows more slowly.

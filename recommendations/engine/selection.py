@@ -66,6 +66,7 @@ def choose(
     live: Recipe | None = None,
     last: Sequence[Recipe] = (),
     pinned: bool = True,
+    serving_microseconds: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Choice:
@@ -78,7 +79,8 @@ def choose(
     live: what the live model was made with. last: what went live most lately, the most promising
     first; the first ten are tried as far as a fifth of the budget reaches. What is chosen is held
     against both (promotion.py). pinned: a named algorithm goes live whatever comes of that,
-    because it was named to.
+    because it was named to. serving_microseconds: what is slower, 99 of 100 lists of 100 songs
+    taken, is not chosen unless it was named; a blend is made of fewer parts then.
     Raises UnknownAlgorithm.
     """
     started = time.perf_counter()
@@ -90,31 +92,37 @@ def choose(
         seed=seed,
         progress=progress,
         blending=algorithm in (AUTO, "blend"),
+        serving_microseconds=serving_microseconds,
     )
     popularity = trials.run(_defaults_of("popularity", seed), whatever_it_takes=True, deciding=True)
     reference: Trial | None = None
-    promotion: dict[str, Any] = {}
     if trials.askable:
         pinned = pinned and algorithm != AUTO
         reference, before = _before(trials, live, () if pinned else last, budget_seconds)
         best = try_new_songs(trials, _tried(trials, algorithm, seed), seed=seed, progress=progress)
         verdict = _verdict(trials, best, reference, before, algorithm, pinned=pinned, seed=seed)
-        winner = trials.run(verdict.recipe)
-        promote, reason, promotion = verdict.promote, verdict.reason, verdict.record
     else:
-        winner, reason = _unasked(interactions, algorithm, popularity, seed)
-        promote = True
+        verdict = _unasked(interactions, algorithm, popularity, seed)
+    return _as_chosen(trials, verdict, popularity, reference, time.perf_counter() - started)
+
+
+def _as_chosen(
+    trials: Trials, verdict: Verdict, popularity: Trial, reference: Trial | None, seconds: float
+) -> Choice:
+    """What the verdict comes to, with the figures of those who chose."""
+    tried = (each for each in trials.done if each.recipe == verdict.recipe)
+    winner = next(tried, Trial(verdict.recipe))
     return Choice(
-        recipe=winner.recipe,
+        recipe=verdict.recipe,
         metrics=winner.metrics,
         popularity_metrics=popularity.metrics,
         live_metrics=reference.metrics if reference is not None else None,
         trials=tuple(trials.done),
-        promote=promote,
-        reason=reason,
-        tune_seconds=time.perf_counter() - started,
-        promotion=promotion,
-        answers=trials.answers(winner.recipe),
+        promote=verdict.promote,
+        reason=verdict.reason,
+        tune_seconds=seconds,
+        promotion=verdict.record,
+        answers=trials.answers(verdict.recipe),
         cut_train=trials.cut.train,
     )
 
@@ -153,14 +161,20 @@ def _try_blend(trials: Trials, seed: int) -> None:
     kept = _not_past_the_best(trials.kept())
     # An item model comes first: it says which songs are looked at.
     kept.sort(key=lambda each: not isinstance(each[1], ItemModel))
-    if len(kept) < 2 or not isinstance(kept[0][1], ItemModel):
-        return
-    weights = weigh([model for _, model in kept], trials.cut, seed)
-    parts = [
-        (trial.recipe, weight) for (trial, _), weight in zip(kept, weights, strict=True) if weight
-    ]
-    if len(parts) > 1:
-        trials.run(blend_recipe(parts, seed))
+    while len(kept) > 1 and isinstance(kept[0][1], ItemModel):
+        weights = weigh([model for _, model in kept], trials.cut, seed)
+        taken = [(*each, weight) for each, weight in zip(kept, weights, strict=True) if weight]
+        if len(taken) < 2:
+            return
+        blended = trials.run(
+            blend_recipe([(trial.recipe, weight) for trial, _, weight in taken], seed)
+        )
+        # Item models are added up into one: only those of factors can be saved.
+        dear = [trial for trial, model, _ in taken if not isinstance(model, ItemModel)]
+        if trials.in_time(blended) or not dear:
+            return
+        dearest = max(dear, key=lambda trial: trial.recipe.parameters.get("factors", 0))
+        kept = [each for each in kept if each[0] is not dearest]
 
 
 def _not_past_the_best(kept: list[tuple[Trial, Model]]) -> list[tuple[Trial, Model]]:
@@ -182,8 +196,7 @@ def _best(trials: Trials, algorithm: str) -> Trial | None:
         return trials.best(algorithm) or trials.best()
     if algorithm != AUTO:
         return trials.best(algorithm)
-    alone = trials.best(*(name for name in algorithms.ALGORITHMS if name != "blend"))
-    blend = trials.best("blend")
+    alone, blend = trials.best_in_time(blends=False), trials.best_in_time(blends=True)
     if blend is None or alone is None:
         return blend or alone
     return blend if blend.score > alone.score * (1 + LEAST_BLEND_GAIN) else alone
@@ -212,6 +225,7 @@ def _verdict(
     ]
     if not trials.halved:
         notes.append("too few users to part, so that those who chose decide")
+    notes += trials.slow
     standing = Standing(
         popularity=asked(trials.done[0]),
         live=asked(reference) if reference and reference.measured else None,
@@ -225,14 +239,14 @@ def _verdict(
     return judge(asked(best), standing, pinned=pinned, seed=seed)
 
 
-def _unasked(
-    interactions: Interactions, algorithm: str, popularity: Trial, seed: int
-) -> tuple[Trial, str]:
+def _unasked(interactions: Interactions, algorithm: str, popularity: Trial, seed: int) -> Verdict:
     """What to train where no like can be held back: popularity, or what is pinned if it can be."""
     why = "too few likes to hold any back for a comparison"
     if algorithm in (AUTO, "popularity") or not (interactions.values > 0).any():
-        return popularity, f"{why}: popularity"
-    return Trial(_defaults_of(algorithm, seed)), f"{why}: {algorithm} as named, not tuned"
+        return Verdict(popularity.recipe, True, f"{why}: popularity", {})
+    return Verdict(
+        _defaults_of(algorithm, seed), True, f"{why}: {algorithm} as named, not tuned", {}
+    )
 
 
 def _defaults_of(algorithm: str, seed: int) -> Recipe:

@@ -20,6 +20,7 @@ from recommendations.engine.cutting import Cut, HeldOut, cut, halves
 from recommendations.engine.evaluation import ENOUGH_JUDGES, Answers, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
+from recommendations.engine.score_time import score_microseconds
 
 KS = (10, 20, 100)
 # Candidates are asked about the same users, so that this many tell apart what differs by 0.5 %.
@@ -29,6 +30,9 @@ MOST_DECIDING = 10_000
 DECIDING_ASKS = MOST_DECIDING // MOST_USERS
 # What finding a blend's weights and asking it take, in askings of one candidate.
 BLEND_ASKS = 4
+# Users whose lists say whether a request would be answered in time, and how often each is asked.
+TIMED_USERS = 200
+TIMED_REPEATS = 3
 # What finding out how much new songs are lent takes, beside fitting the chosen recipe once.
 NEW_SONG_ASKS = 10
 NEW_SONG_SECONDS = 6e-4  # a song: working what is lent into the weights, time after time
@@ -106,7 +110,8 @@ def pulls_of(found: Evaluation) -> npt.NDArray[np.float64]:
 class Trials:
     """Every candidate tried so far on one cut, none of them twice.
 
-    blending: whether time is to be left for a blend of the best.
+    blending: whether time is to be left for a blend of the best. serving_microseconds: what a
+    list may take; None for as long as it takes.
     """
 
     def __init__(
@@ -117,8 +122,12 @@ class Trials:
         seed: int,
         progress: Progress | None,
         blending: bool = False,
+        serving_microseconds: float | None = None,
     ) -> None:
         self.blending = blending
+        self.slow: list[str] = []
+        self._serving_microseconds = serving_microseconds
+        self._in_time: dict[str, bool] = {}
         self.done: list[Trial] = []
         whole = cut(interactions, seed=seed)
         choosing, self._deciding = halves(whole.held_out)
@@ -156,6 +165,32 @@ class Trials:
             trial for name, trial in self._leading.items() if not algorithms or name in algorithms
         ]
         return max(leading, key=lambda trial: trial.score, default=None)
+
+    def best_in_time(self, *, blends: bool) -> Trial | None:
+        """The best one that answers in time: of the blends, or of what leads each algorithm."""
+        measured = (
+            [each for each in self.done if each.measured and each.recipe.algorithm == "blend"]
+            if blends
+            else [each for name, each in self._leading.items() if name != "blend"]
+        )
+        ordered = sorted(measured, key=lambda trial: -trial.score)
+        return next((trial for trial in ordered if self.in_time(trial)), None)
+
+    def in_time(self, trial: Trial) -> bool:
+        """Whether 99 of 100 lists take no longer than serving may; ``slow`` says which do.
+
+        Popularity always: it is what answers where nothing else does.
+        """
+        name, allowed = key(trial.recipe), self._serving_microseconds
+        if allowed is None or trial.recipe.algorithm == "popularity" or not trial.measured:
+            return True
+        if name not in self._in_time:
+            taken = self._list_microseconds(self.made(trial.recipe))
+            self._in_time[name] = taken <= allowed
+            if taken > allowed:
+                told = f"{trial.recipe.algorithm} was left out (a list takes {taken:.0f} µs"
+                self.slow.append(f"{told}, {allowed:.0f} are allowed)")
+        return self._in_time[name]
 
     def rivals(self, algorithm: str) -> list[Trial]:
         """Those measured of other algorithms than this and popularity."""
@@ -311,6 +346,17 @@ class Trials:
         if deciding and trial.measured:
             self._ask_deciding(recipe, model)
         return trial
+
+    def _list_microseconds(self, model: Model) -> float:
+        found = score_microseconds(
+            model,
+            self.cut.train,
+            np.unique(self.cut.held_out.users),
+            seed=self._seed,
+            most_users=TIMED_USERS,
+            repeats=TIMED_REPEATS,
+        )
+        return found.get("p99", 0.0)
 
     def _evaluated(self, model: Model, held_out: HeldOut, most_users: int) -> Evaluation:
         return evaluate(

@@ -15,8 +15,8 @@ from recommendations.engine.evaluation import Judged, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Progress
 from recommendations.engine.reporting import report_of_evaluation
-from recommendations.engine.selection import choose
-from recommendations.training.score_time import Asked, score_microseconds
+from recommendations.engine.score_time import Asked, score_microseconds
+from recommendations.engine.selection import Choice, choose
 
 
 class Evaluated(Judged, Asked, Protocol):
@@ -84,17 +84,31 @@ def evaluate_procedures(
     genre_names: Sequence[str],
     ks: Sequence[int],
     budget_seconds: float,
+    serving_microseconds: float | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> list[Report]:
     """Choose and tune on a cut of ``train``, fit on all of it, then rank for the test's users.
 
     names: of algorithms, or auto. A report for each, each with the whole budget for itself.
+    budget_seconds, serving_microseconds: see ``choose``.
     read_test: called once, after the last model is fitted: nothing of the test can leak into any.
     Raises UnknownAlgorithm, TrainingFailed, and what read_test raises.
     """
     fitted = [
-        _fitted(train, name, budget_seconds=budget_seconds, seed=seed, progress=progress)
+        _fitted(
+            train,
+            choose(
+                train,
+                algorithm=name,
+                budget_seconds=budget_seconds,
+                serving_microseconds=serving_microseconds,
+                seed=seed,
+                progress=progress,
+            ),
+            asked_for=name,
+            progress=progress,
+        )
         for name in names
     ]
     held_out = read_test()
@@ -107,17 +121,9 @@ def evaluate_procedures(
 
 
 def _fitted(
-    train: Interactions,
-    algorithm: str,
-    *,
-    budget_seconds: float,
-    seed: int,
-    progress: Progress | None,
+    train: Interactions, choice: Choice, *, asked_for: str, progress: Progress | None
 ) -> Fitted:
     """The model that a training of these judgements would end with."""
-    choice = choose(
-        train, algorithm=algorithm, budget_seconds=budget_seconds, seed=seed, progress=progress
-    )
     started = time.perf_counter()
     model = algorithms.fit(choice.recipe, train, progress)
     return Fitted(
@@ -127,7 +133,7 @@ def _fitted(
         tune_seconds=choice.tune_seconds,
         fit_seconds=time.perf_counter() - started,
         reason=choice.reason,
-        asked_for=algorithm,
+        asked_for=asked_for,
     )
 
 

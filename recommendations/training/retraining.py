@@ -106,6 +106,7 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
         live=recipe_of(live),
         last=last_recipes(),
         pinned=algorithm == settings.MODEL_ALGORITHM,
+        serving_microseconds=settings.SERVING_BUDGET_MICROSECONDS,
         progress=progress,
     )
     version = f"{run.started_at:%Y%m%dT%H%M%S}-{run.pk}"

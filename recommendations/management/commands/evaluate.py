@@ -135,6 +135,7 @@ class Command(BaseCommand):
                 genre_names=world.genre_names,
                 ks=options["k"],
                 budget_seconds=options["budget_seconds"],
+                serving_microseconds=settings.SERVING_BUDGET_MICROSECONDS,
                 seed=options["seed"],
                 progress=progress,
             )

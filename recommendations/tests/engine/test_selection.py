@@ -424,7 +424,9 @@ def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(
         (Trial(Recipe("ials", {"factors": 4})), other),
     ]
     ran: list[Recipe] = []
-    tried = SimpleNamespace(kept=lambda: best_first, cut=None, run=ran.append)
+    tried = SimpleNamespace(
+        kept=lambda: best_first, cut=None, run=ran.append, in_time=lambda _: True
+    )
     monkeypatch.setattr(selection, "weigh", lambda models, *_: [1.0] * len(models))
 
     selection._try_blend(tried, 0)  # type: ignore[arg-type]
