@@ -23,7 +23,8 @@ from recommendations.engine.cutting import Cut, cut, split  # noqa: E402
 from recommendations.engine.evaluation import evaluate  # noqa: E402
 from recommendations.engine.interactions import Interactions  # noqa: E402
 from recommendations.engine.model import Parameters, Recipe  # noqa: E402
-from recommendations.engine.trials import KS, MOST_USERS, Trial  # noqa: E402
+from recommendations.engine.trial import Trial  # noqa: E402
+from recommendations.engine.trials import KS, MOST_USERS  # noqa: E402
 from recommendations.loading.judgement_files import (  # noqa: E402
     held_out_of,
     read_catalogue,

@@ -6,7 +6,8 @@ from typing import Any
 
 from recommendations.engine import algorithms
 from recommendations.engine.model import Recipe
-from recommendations.engine.trials import Trial, Trials
+from recommendations.engine.trial import Trial
+from recommendations.engine.trials import Trials
 
 Axes = dict[str, Sequence[Any]]
 

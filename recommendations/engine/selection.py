@@ -19,7 +19,8 @@ from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
-from recommendations.engine.trials import Trial, Trials
+from recommendations.engine.trial import Trial
+from recommendations.engine.trials import Trials
 from recommendations.engine.trying_new_songs import try_new_songs
 
 AUTO = "auto"

@@ -27,7 +27,8 @@ from recommendations.engine.evaluation import ENOUGH_JUDGES, Evaluation, evaluat
 from recommendations.engine.interactions import BoolArray, Interactions, Traits
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
 from recommendations.engine.new_songs import LENDING, lend
-from recommendations.engine.trials import KS, Trial, Trials
+from recommendations.engine.trial import Trial
+from recommendations.engine.trials import KS, Trials
 
 HIDDEN_SHARE: Final = 0.05
 LEAST_HIDDEN: Final = 10

@@ -9,7 +9,7 @@ import pytest
 from recommendations.engine import searching
 from recommendations.engine.model import Recipe
 from recommendations.engine.searching import search
-from recommendations.engine.trials import Trial
+from recommendations.engine.trial import Trial
 
 
 class GivenScores:

@@ -21,7 +21,7 @@ from recommendations.engine.evaluation import Answers, Evaluation, HeldLikes
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe, TrainingFailed
 from recommendations.engine.selection import Choice, choose
-from recommendations.engine.trials import Trial
+from recommendations.engine.trial import Trial, key, pulls_of
 from recommendations.tests.engine.worlds import interactions, listeners_with_taste
 
 # SVD is left out of searches that are not about it: it takes seconds.
@@ -71,7 +71,7 @@ def a_trial(ndcgs: list[float]) -> Trial:
     values = np.array(ndcgs)
     found = {"ndcg@10": values / 2, "ndcg@100": values / 2}
     means = {name: float(each.mean()) for name, each in found.items()}
-    return Trial(Recipe("svd", {}), means, pulls=trials.pulls_of(of_users(found)))
+    return Trial(Recipe("svd", {}), means, pulls=pulls_of(of_users(found)))
 
 
 def of_users(per_user: dict[str, npt.NDArray[np.float64]]) -> Evaluation:
@@ -99,7 +99,7 @@ def test_what_each_user_pulls_is_what_the_score_loses_without_one() -> None:
         metrics = {name: float(np.nanmean(values)) for name, values in kept.items()}
         return Trial(Recipe("svd", {}), metrics, judges=100).score
 
-    pulls = trials.pulls_of(of_users(found))
+    pulls = pulls_of(of_users(found))
 
     assert pulls.mean() == pytest.approx(score())
     for user in (3, 50, 399):
@@ -541,7 +541,7 @@ def test_parts_that_recipes_of_before_share_are_fitted_once(
     fit = algorithms.fit
 
     def counting(recipe: Recipe, *args: object) -> object:
-        fitted.append(trials.key(recipe))
+        fitted.append(key(recipe))
         return fit(recipe, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(algorithms, "fit", counting)
@@ -555,7 +555,7 @@ def test_parts_that_recipes_of_before_share_are_fitted_once(
 def test_a_recipe_is_the_same_however_its_parameters_are_ordered() -> None:
     first, second = Recipe("ials", {"a": 1, "b": 2}), Recipe("ials", {"b": 2, "a": 1})
 
-    assert trials.key(first) == trials.key(second) != trials.key(replace(first, seed=1))
+    assert key(first) == key(second) != key(replace(first, seed=1))
 
 
 def test_a_handful_who_cannot_be_parted_choose_and_decide() -> None:

@@ -9,6 +9,7 @@ from recommendations.engine import algorithms, trials
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe
 from recommendations.engine.selection import Choice, choose
+from recommendations.engine.trial import Trial
 from recommendations.tests.engine.worlds import listeners_with_taste
 
 AXES = {"local_ridge": {"ridge": (30.0,)}, "ials": {"factors": (4, 8)}}
@@ -31,7 +32,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Interactions:
         return default(algorithm) | ({"factors": 4} if algorithm == "ials" else {})
 
     monkeypatch.setattr(algorithms, "defaults", few_factors)
-    monkeypatch.setattr(trials.Trial, "better_than", lambda *_: True)
+    monkeypatch.setattr(Trial, "better_than", lambda *_: True)
     return listeners_with_taste(users=300, songs=80, groups=8, dislikes=False)
 
 
