@@ -55,6 +55,29 @@ def test_a_piece_comes_back_as_it_was(state: Path) -> None:
     assert list(state.iterdir()) == []
 
 
+# Bits of an array's entry in the table of contents: by which scheme it is packed, whether it is
+# encrypted, and how long its comment is, which may swallow the next entry.
+PACKED, ENCRYPTED, COMMENT = (10, 0x40), (8, 0x01), (32, 0x40)
+
+
+@pytest.mark.parametrize("name", ["songs", "done"])
+@pytest.mark.parametrize("place", [PACKED, ENCRYPTED, COMMENT])
+def test_a_table_of_contents_that_is_damaged_is_a_damaged_piece(
+    state: Path, name: str, place: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = checkpoints_of(RECIPE, world())
+    kept.save("epoch", {"songs": np.ones(3, np.float32), "done": np.ones(1)})
+    file = kept.folder / "epoch.npz"
+    content = bytearray(file.read_bytes())
+    # An entry's name stands 46 bytes after its beginning.
+    entry = content.rindex(f"{name}.npy".encode()) - 46
+    content[entry + place[0]] ^= place[1]
+    file.write_bytes(content)
+
+    assert kept.load("epoch") is None
+    assert "is made again" in caplog.text
+
+
 @pytest.mark.parametrize("damage", ["cut short", "a bit turned", "empty"])
 def test_a_damaged_piece_is_none_and_a_warning_names_it(
     state: Path, damage: str, caplog: pytest.LogCaptureFixture

@@ -23,7 +23,9 @@ from recommendations.engine.model import Arrays, Recipe
 logger = logging.getLogger(__name__)
 
 # Raised when pieces are cut otherwise or hold other things: older ones are then of no use.
-FORMAT = 1
+FORMAT = 2
+# Which arrays a piece has, beside them: a damaged table of contents can lose one.
+_NAMES = "-names"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class CheckpointFiles:
         """The piece; None, with a warning, where its file is damaged."""
         file = self.folder / f"{name}.npz"
         try:
-            with np.load(file, allow_pickle=False) as found:
-                return dict(found)
+            return _read(file)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        # Damage may also look like what zipfile knows not how to read: a RuntimeError.
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError, KeyError) as error:
             logger.warning("the checkpoint %s cannot be read and is made again: %s", file, error)
             return None
 
@@ -51,8 +53,9 @@ class CheckpointFiles:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with aside.open("wb") as out:
+                named = {**arrays, _NAMES: np.array(sorted(arrays))}
                 # Arrays by name are mypy's allow_pickle for all it knows.
-                np.savez(out, **arrays)  # type: ignore[arg-type]
+                np.savez(out, **named)  # type: ignore[arg-type]
                 out.flush()
                 os.fsync(out.fileno())
             aside.rename(file)
@@ -91,6 +94,15 @@ def fingerprint(recipe: Recipe, interactions: Interactions) -> str:
         digest.update(f"{array.dtype} {len(array)};".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _read(file: Path) -> Arrays:
+    """The arrays of a piece; raises ValueError where one is missing, and what zipfile raises."""
+    with np.load(file, allow_pickle=False) as arrays:
+        found: Arrays = dict(arrays)
+    if found.pop(_NAMES).tolist() != sorted(found):
+        raise ValueError("it lacks an array")
+    return found
 
 
 def _folder() -> Path:
