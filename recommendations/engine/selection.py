@@ -100,7 +100,7 @@ def choose(
     if trials.askable:
         pinned = pinned and algorithm != AUTO
         reference, before = _before(trials, live, () if pinned else last, budget_seconds)
-        best = try_new_songs(trials, _tried(trials, algorithm, seed), seed=seed, progress=progress)
+        best = _lending(trials, _tried(trials, algorithm, seed), algorithm, seed, progress)
         verdict = _verdict(trials, best, reference, before, algorithm, pinned=pinned, seed=seed)
     else:
         verdict = _unasked(interactions, algorithm, popularity, seed)
@@ -201,6 +201,19 @@ def _best(trials: Trials, algorithm: str) -> Trial | None:
     if blend is None or alone is None:
         return blend or alone
     return blend if blend.score > alone.score * (1 + LEAST_BLEND_GAIN) else alone
+
+
+def _lending(
+    trials: Trials, best: Trial | None, algorithm: str, seed: int, progress: Progress | None
+) -> Trial | None:
+    """With what new songs are best lent; with "auto" as it was where that answers too late.
+
+    What is lent makes the rows of songs longer that stand for an artist or a genre.
+    """
+    lent = try_new_songs(trials, best, seed=seed, progress=progress)
+    if algorithm == AUTO and lent is not None and not trials.in_time(lent):
+        return best
+    return lent
 
 
 def _verdict(

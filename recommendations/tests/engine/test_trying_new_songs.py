@@ -2,17 +2,25 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, new_songs, trying_new_songs
+from recommendations.engine import algorithms, new_songs, trials, trying_new_songs
 from recommendations.engine.cutting import Cut, HeldOut, cut, halves
 from recommendations.engine.interactions import Interactions
+from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters, Recipe
 from recommendations.engine.selection import Choice, choose
 from recommendations.engine.trials import Trials
-from recommendations.engine.trying_new_songs import NOTHING, lending, lost, made_new, try_new_songs
+from recommendations.engine.trying_new_songs import (
+    NOTHING,
+    lending,
+    lost,
+    made_new,
+    try_new_songs,
+)
 from recommendations.tests.engine.worlds import fans
 
 WORLD = fans(users=150)
@@ -159,6 +167,26 @@ def test_nothing_is_tried_without_the_time_for_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delattr(trying_new_songs, "_Bench")
 
     assert try_new_songs(bench, best, seed=0) is best
+
+
+def test_auto_lends_nothing_where_lists_would_come_too_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("selection", "searching"):
+        monkeypatch.setattr(f"recommendations.engine.{module}.AXES", {"item_knn": {"b": (0.4,)}})
+
+    def taken(model: ItemModel, *_: Any, **__: Any) -> dict[str, float]:
+        # As if a list took long wherever the song that nobody has judged is lent anything.
+        return {"p99": 2_000.0 if model.liking.filled()[60] else 0.0}
+
+    monkeypatch.setattr(trials, "score_microseconds", taken)
+
+    choice = choose(WORLD, budget_seconds=60.0, serving_microseconds=1_000.0, seed=3)
+
+    assert any(trial.recipe.parameters.get("rare") for trial in choice.trials)
+    assert choice.recipe == lending(choice.recipe, NOTHING)
+    assert choice.recipe.algorithm == "item_knn"
+    assert "item_knn was left out (a list takes 2000 µs, 1000 are allowed)" in choice.reason
 
 
 def test_songs_made_new_lose_all_but_a_few_judgements_and_are_foretold() -> None:
