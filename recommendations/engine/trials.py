@@ -173,7 +173,7 @@ class Trials:
         The recipe must have been measured. Nothing that chooses or tunes may look at this.
         """
         if key(recipe) not in self._decided:
-            self._ask_deciding(recipe, self._model(recipe) or self._fitted(recipe))
+            self._ask_deciding(recipe, self.made(recipe))
         return self._decided[key(recipe)].per_user
 
     def answers(self, recipe: Recipe) -> Answers | None:
@@ -182,8 +182,15 @@ class Trials:
         return decided.answers if decided else None
 
     def made(self, recipe: Recipe) -> Model:
-        """Its model on the training side, fitted now if it is not at hand."""
-        return self._model(recipe) or self._fitted(recipe)
+        """Its model on the training side; fitted now if it is not at hand, as it then stays."""
+        found = self._model(recipe)
+        if found is None:
+            found = self._shared[key(recipe)] = self._fitted(recipe)
+        return found
+
+    def missing_seconds(self, recipes: Iterable[Recipe]) -> float:
+        """What ``made`` will take for those of these whose model is not at hand."""
+        return sum(self._fit_seconds(each) for each in recipes if self._model(each) is None)
 
     def run_made(self, recipe: Recipe, model: Model, fit_seconds: float) -> Trial:
         """Try what was made elsewhere on the training side, and keep it for deciding.

@@ -61,11 +61,13 @@ def try_new_songs(
     traits = trials.cut.train.traits
     if best is None or traits is None or not any(map(_lends, _parts(best.recipe))):
         return best
-    ends = trials.ends_before(best)
-    if time.perf_counter() + trials.new_song_seconds(best.fit_seconds) > ends:
+    ends, bare = trials.ends_before(best), lending(best.recipe, NOTHING)
+    # A recipe that lends already was tried as it is: what it would be without is still to be made.
+    needed = trials.new_song_seconds(best.fit_seconds) + trials.missing_seconds(_parts(bare))
+    if time.perf_counter() + needed > ends:
         return best
     try:
-        bench = _Bench(trials, lending(best.recipe, NOTHING), seed)
+        bench = _Bench(trials, bare, seed)
     except TrainingFailed:  # where some songs were made new, too little is left
         return best
     found = _Search(bench, ends, progress).walk(_axes(best.recipe, traits))

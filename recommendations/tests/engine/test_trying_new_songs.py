@@ -16,6 +16,7 @@ from recommendations.engine.selection import Choice, choose
 from recommendations.engine.trials import Trials
 from recommendations.engine.trying_new_songs import (
     NOTHING,
+    STARTS,
     lending,
     lost,
     made_new,
@@ -167,6 +168,27 @@ def test_nothing_is_tried_without_the_time_for_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delattr(trying_new_songs, "_Bench")
 
     assert try_new_songs(bench, best, seed=0) is best
+
+
+def test_without_the_time_to_fit_what_lends_nothing_a_lending_recipe_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Trials(WORLD, budget_seconds=60.0, seed=0, progress=None)
+    best = bench.run(lending(Recipe("item_knn", {}), STARTS[0]))
+    monkeypatch.setattr(algorithms, "projected_seconds", lambda *_: 1e6)
+    monkeypatch.delattr(trying_new_songs, "_Bench")
+
+    assert bench.missing_seconds([best.recipe]) == 0
+    assert try_new_songs(bench, best, seed=0) is best
+
+
+def test_what_is_made_for_one_question_is_there_for_the_next() -> None:
+    bench = Trials(WORLD, budget_seconds=60.0, seed=0, progress=None)
+    recipe = Recipe("item_knn", {})
+
+    assert bench.missing_seconds([recipe]) > 0
+    assert bench.made(recipe) is bench.made(recipe)
+    assert bench.missing_seconds([recipe]) == 0
 
 
 def test_auto_lends_nothing_where_lists_would_come_too_late(
