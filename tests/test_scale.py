@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import synthetic
 from benchmarks.scale import __main__ as scale
 from benchmarks.scale import one_size
 from benchmarks.scale.plotting import write_plot
+from recommendations.engine.model import Recipe
+from recommendations.training.checkpoint_files import CheckpointFiles
 
 
 def test_one_size_is_made_trained_ranked_and_served(
@@ -33,6 +36,21 @@ def test_one_size_is_made_trained_ranked_and_served(
     assert "NDCG@10" in table[0]
     picture = write_plot(rows, tmp_path).read_text(encoding="utf-8")
     assert "local_ridge" in picture and "recall@20" in picture
+
+
+def test_a_training_that_goes_on_from_pieces_is_given_no_seconds(tmp_path: Path) -> None:
+    world = synthetic.made(users=60, songs=400, likes=1_000)
+    recipe = Recipe("ials", {"factors": 4, "epochs": 2})
+    kept = CheckpointFiles(tmp_path / "pieces")
+
+    whole, rest = (one_size._trained(recipe, world, kept)[1] for _ in range(2))
+
+    assert whole["seconds"] > 0 and "resumed" not in whole
+    assert rest["resumed"] and not {"seconds", "cpu_seconds", "phases"} & rest.keys()
+    assert rest["recall@20"] == whole["recall@20"]
+    sizes = {"likes": 1_000, "users": 60, "songs": 400}
+    table = scale.markdown([{**sizes, **row} for row in (whole, rest)], header=True)
+    assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 def test_a_size_that_is_finished_is_not_measured_again(

@@ -11,7 +11,7 @@ of the whole process up to then, the data included. Accuracy: full ranking for a
 users. Score µs: one user's fold-in and exact best 100 songs, the processor's time.
 
 --keep FOLDER takes finished sizes from there, and pieces of stopped trainings: the same command
-goes on where it was.
+goes on where it was. A training that went on from pieces has no seconds in the table.
 """
 
 import argparse

@@ -3,7 +3,8 @@
     python -m benchmarks.scale.one_size 5000000 --checkpoints /tmp/pieces
 
 Prints one line of JSON for each model, as it is finished. With --checkpoints a training that was
-stopped goes on where it was when the same is begun again.
+stopped goes on where it was when the same is begun again; its line then has ``resumed`` and no
+seconds, which would be those of the rest alone.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from recommendations.engine.checkpoints import Checkpoints, Forgetful, Within
 from recommendations.engine.cutting import HeldOut
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.metrics import ranking_metrics
-from recommendations.engine.model import Model, Progress, Recipe
+from recommendations.engine.model import Arrays, Model, Progress, Recipe
 from recommendations.engine.ranking import ranks_of
 from recommendations.engine.score_time import score_microseconds
 from recommendations.training.checkpoint_files import CheckpointFiles
@@ -89,6 +90,24 @@ class Clock:
         }
 
 
+@dataclass
+class Watched:
+    """Checkpoints, and whether any was there."""
+
+    kept: Checkpoints
+    found: bool = False
+
+    def load(self, name: str) -> Arrays | None:
+        """The piece, if it is there."""
+        piece = self.kept.load(name)
+        self.found = self.found or piece is not None
+        return piece
+
+    def save(self, name: str, arrays: Arrays) -> None:
+        """Keep it."""
+        self.kept.save(name, arrays)
+
+
 def main() -> None:
     """Measure what is asked for."""
     options = _arguments()
@@ -135,10 +154,12 @@ def _rows(world: World, models: list[str], kept: Checkpoints) -> Iterator[dict[s
 
 def _trained(recipe: Recipe, world: World, kept: Checkpoints) -> tuple[Model, dict[str, Any]]:
     """A model and its row."""
-    clock = Clock()
+    clock, watched = Clock(), Watched(kept)
     with training_bar() as shown:
-        model = algorithms.fit(recipe, world.interactions, clock.watched(shown), kept)
-    costs = {**clock.taken(), "phases": clock.lengths(), "peak_mb": peak_mb()}
+        model = algorithms.fit(recipe, world.interactions, clock.watched(shown), watched)
+    taken = {**clock.taken(), "phases": clock.lengths()}
+    costs: dict[str, Any] = {"resumed": True} if watched.found else taken
+    costs["peak_mb"] = peak_mb()
     # Known for the next who asks whether it may be begun at all.
     costs["projected_seconds"] = round(algorithms.projected_seconds(recipe, world.interactions), 1)
     return model, {"model": recipe.algorithm, **costs, **_served(model, world)}
