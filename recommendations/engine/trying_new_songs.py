@@ -54,7 +54,7 @@ USUAL_STEPS: Final = 12  # for a progress bar
 def try_new_songs(
     trials: Trials, best: Trial | None, *, seed: int, progress: Progress | None = None
 ) -> Trial | None:
-    """The trial of the same recipe with what new songs are best lent; ``best`` where that is none.
+    """The trial of the same recipe with what new songs are best lent; ``best`` where it is that.
 
     Nothing is spent where songs have no artists and no genres, or where the time is too short.
     """
@@ -70,8 +70,9 @@ def try_new_songs(
         bench = _Bench(trials, bare, seed)
     except TrainingFailed:  # where some songs were made new, too little is left
         return best
-    found = _Search(bench, ends, progress).walk(_axes(best.recipe, traits))
-    if found == NOTHING:
+    axes, own = _axes(best.recipe, traits), _lent_by(best.recipe)
+    found = _Search(bench, ends, progress).walk(axes, own)
+    if found is None or _lends_just(best.recipe, found):
         return best
     recipe = lending(best.recipe, found)
     return trials.run_made(recipe, bench.model(found), best.fit_seconds)
@@ -181,16 +182,21 @@ class _Search:
         self._as_it_is = bench.as_is(NOTHING)
         self._best, self._reached = NOTHING, bench.with_new(NOTHING)
 
-    def walk(self, axes: dict[str, Sequence[float]]) -> Parameters:
-        """Up each axis, or else down; NOTHING where nothing gains, or no time is left."""
+    def walk(self, axes: dict[str, Sequence[float]], own: Parameters) -> Parameters | None:
+        """Up each axis, or else down; NOTHING where nothing gains, None where the time ran out.
+
+        own: what is lent already, from where the search starts if that still gains.
+        """
         idle = {name: 0.0 for name in AXES if name not in axes}
-        if not any(self._gains(start | idle, errors=1.0) for start in STARTS):
-            return NOTHING
+        starts = [start | idle for start in (own, *STARTS)]
+        if not any(self._gains(start, errors=1.0) for start in starts if start != NOTHING):
+            return None if time.perf_counter() > self._ends else NOTHING
         for name, values in axes.items():
             before = self._best
-            for line in (sorted(values), sorted(values, reverse=True)):
-                if self._best is before:
-                    self._step(name, line[line.index(before[name]) + 1 :])
+            here = before[name]
+            self._step(name, [value for value in sorted(values) if value > here])
+            if self._best is before:
+                self._step(name, [value for value in sorted(values, reverse=True) if value < here])
         return self._best
 
     def _step(self, name: str, values: Sequence[float]) -> None:
@@ -245,6 +251,21 @@ def _axes(recipe: Recipe, traits: Traits) -> dict[str, Sequence[float]]:
     if not traits.genres.nnz:
         idle.add("same_genre")
     return {name: values for name, values in AXES.items() if name not in idle}
+
+
+def _lent_by(recipe: Recipe) -> Parameters:
+    """What the recipe lends: the most of any part, where they differ."""
+    parts = _parts(recipe)
+    return {name: max(part.parameters.get(name, 0.0) for part in parts) for name in NOTHING}
+
+
+def _lends_just(recipe: Recipe, given: Parameters) -> bool:
+    """Whether every part that can lends this already."""
+    return all(
+        part.parameters.get(name, 0.0) == given[name]
+        for part in _parts(recipe)
+        for name in LENDING.get(part.algorithm, {})
+    )
 
 
 def _parts(recipe: Recipe) -> list[Recipe]:

@@ -154,10 +154,32 @@ def test_what_costs_the_songs_that_are_there_is_not_taken(monkeypatch: pytest.Mo
         return new_songs.lend(model, interactions, given)
 
     monkeypatch.setattr(trying_new_songs, "lend", spoiling)
+    plain = Recipe("item_knn", {})
 
-    _, found = tried(WORLD, Recipe("item_knn", {}))
+    assert tried(WORLD, plain)[1] == plain
+    # Also by a recipe that lends: what was found on other data is no reason to go on.
+    assert tried(WORLD, lending(plain, STARTS[0]))[1] == lending(plain, NOTHING)
 
-    assert found == Recipe("item_knn", {})
+
+def test_the_search_starts_from_what_is_lent_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    own: Parameters = {"rare": 4.0, "same_artist": 0.3, "same_genre": 0.0}
+    monkeypatch.setattr(trying_new_songs, "STARTS", ())
+    monkeypatch.setattr(trying_new_songs, "AXES", dict.fromkeys(own, ()))
+
+    bench, found = tried(WORLD, lending(Recipe("item_knn", {}), own))
+
+    assert found == lending(Recipe("item_knn", {}), own)
+    assert len(bench.done) == 1
+
+
+def test_what_is_lent_stays_where_the_search_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Trials(WORLD, budget_seconds=60.0, seed=0, progress=None)
+    best = bench.run(lending(Recipe("item_knn", {}), STARTS[0]))
+    # There was time when it began, and none any more at its first question.
+    monkeypatch.setattr(bench, "ends_before", lambda _: 0.0)
+    monkeypatch.setattr(bench, "new_song_seconds", lambda _: -float("inf"))
+
+    assert try_new_songs(bench, best, seed=0) is best
 
 
 def test_nothing_is_tried_without_the_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
