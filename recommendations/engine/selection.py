@@ -111,7 +111,8 @@ def _as_chosen(
     trials: Trials, verdict: Verdict, popularity: Trial, reference: Trial | None, seconds: float
 ) -> Choice:
     """What the verdict comes to, with the figures of those who chose."""
-    tried = (each for each in trials.done if each.recipe == verdict.recipe)
+    # Measured: for want of time it may have been left out when it was first asked for.
+    tried = (each for each in trials.done if each.recipe == verdict.recipe and each.measured)
     winner = next(tried, Trial(verdict.recipe))
     return Choice(
         recipe=verdict.recipe,
