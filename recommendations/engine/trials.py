@@ -314,15 +314,26 @@ class Trials:
         """The model of the recipe on the training side; a blend's parts are trials of their own."""
         parts = parts_of(recipe)
         if parts:
-            for part in parts:
-                self.run(part, whatever_it_takes=True)
-            fitted = [self._model(part) or algorithms.fit(part, self.cut.train) for part in parts]
+            fitted = [self._part(part) for part in parts]
             weights = [weight for *_, weight in recipe.parameters["parts"]]
             return blend_of(fitted, weights, self.cut.train, recipe.seed)
         model = algorithms.fit(recipe, self.cut.train, self._named_progress(recipe))
         if key(recipe) in self._again:
             self._shared[key(recipe)] = model
         return model
+
+    def _part(self, part: Recipe) -> Model:
+        """Its model, by a trial if there was none yet: one fit, also where it is not kept."""
+        name = key(part)
+        found, again = self._model(part), name in self._again
+        if found is None:
+            self._again.add(name)
+            self.run(part, whatever_it_takes=True)
+            found = self._model(part) or algorithms.fit(part, self.cut.train)
+            if not again:
+                self._again.discard(name)
+                self._shared.pop(name, None)
+        return found
 
     def _model(self, recipe: Recipe) -> Model | None:
         """Its model, where it is still at hand."""

@@ -567,6 +567,31 @@ def test_parts_that_recipes_of_before_share_are_fitted_once(
     assert len(fitted) == len(set(fitted))
 
 
+def test_a_part_that_is_not_the_best_of_its_kind_is_fitted_once_for_its_trial_and_its_blend(
+    world: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[str] = []
+    fit = algorithms.fit
+
+    def counting(recipe: Recipe, *args: object) -> object:
+        fitted.append(key(recipe))
+        return fit(recipe, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(algorithms, "fit", counting)
+    bench = trials.Trials(world, budget_seconds=ENOUGH, seed=0, progress=None)
+    bench.run(Recipe("item_knn", {}))
+    parts = [["item_knn", {"neighbours": 1}, 1.0], ["turbo_cf", {}, 0.5]]
+
+    blend = bench.run(Recipe("blend", {"parts": parts}))
+
+    assert blend.measured
+    assert len(fitted) == len(set(fitted)) == 3
+    # A trial, but no model to be kept: that would be memory for nothing.
+    poor = Recipe("item_knn", {"neighbours": 1})
+    assert poor in [trial.recipe for trial in bench.done]
+    assert bench.missing_seconds([poor]) > 0
+
+
 def test_a_recipe_is_the_same_however_its_parameters_are_ordered() -> None:
     first, second = Recipe("ials", {"a": 1, "b": 2}), Recipe("ials", {"b": 2, "a": 1})
 
