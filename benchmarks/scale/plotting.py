@@ -43,7 +43,10 @@ def write_plot(rows: Sequence[dict[str, Any]], folder: Path) -> Path:
             if powers:
                 axes.set_yscale("log")
             _lines(axes, rows, name)
-            axes.legend(fontsize=8)
+            if not powers:
+                # Room above for the names.
+                axes.set_ylim(0, 1.5 * axes.get_ylim()[1])
+            axes.legend(fontsize=8, loc="upper left")
     write(drawing, file)
     return file
 
