@@ -38,7 +38,7 @@ def reported(
     parted = split(world, 0.2, seed=1)
     model = algorithms.fit(Recipe(algorithm, {}), parted.train)
     fitted = Fitted(model, algorithm, {}, 0.0, 0.0, "", asked_for)
-    names = ["folk & protest", "pop"] if genres else []
+    names = ["folk & protest", "$pop^$"] if genres else []
     held_out = NOBODY if nobody else parted.held_out
     return report_on(fitted, parted.train, held_out, ks=(10, 20), seed=0, genre_names=names)
 
@@ -86,6 +86,7 @@ def test_plots_name_what_they_show_and_every_model(drawn: Drawn) -> None:
     assert "places in lists that they have, %" in said["exposure"]
     assert "3 to 9" in said["profile"]
     assert "folk & protest (" in said["genre"]
+    assert "$pop^$ (" in said["genre"]
 
 
 def test_the_same_figures_make_the_same_files(drawn: Drawn, tmp_path: Path) -> None:

@@ -178,6 +178,7 @@ def _by_genre(reports: Sequence[Report], looks: Sequence[Look]) -> Figure | None
     axes.set_yticks(
         range(len(names)),
         [f"{name} ({count:,} likes)" for name, count in zip(names, likes, strict=True)],
+        parse_math=False,  # dollar signs in a name make no formula
     )
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(left=0)
