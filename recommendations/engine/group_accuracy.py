@@ -74,6 +74,8 @@ def by_popularity(likes: HeldLikes, like_counts: npt.NDArray[Any]) -> Grouping:
     before = (ordered.cumsum() - ordered) / max(1, int(ordered.sum()))
     tier_of = np.empty(len(order), np.int64)
     tier_of[order] = np.minimum(len(TIERS) - 1, (before * len(TIERS)).astype(np.int64))
+    # They already are, unless nobody likes anything at all.
+    tier_of[like_counts == 0] = len(TIERS) - 1
     inside = np.flatnonzero(likes.songs >= 0)
     return Grouping(TIERS, inside, tier_of[likes.songs[inside]])
 

@@ -83,6 +83,12 @@ def test_the_head_is_the_songs_with_the_first_third_of_all_likes() -> None:
     assert likes_by_group(found) == {"head": [3], "middle": [1, 2], "tail": [0, 4, 5]}
 
 
+def test_where_nobody_likes_anything_all_songs_are_of_the_tail() -> None:
+    found = by_popularity(held_likes([(0, 0, 1), (0, 1, 2)]), np.zeros(2, np.int64))
+
+    assert likes_by_group(found) == {"head": [], "middle": [], "tail": [0, 1]}
+
+
 def test_of_a_group_its_own_likes_alone_are_relevant() -> None:
     # User 0: rock at places 2 and 30, jazz at 1. User 1: jazz at 4. User 2 has nothing of either.
     likes = held_likes([(0, 0, 2), (0, 0, 30), (0, 2, 1), (1, 2, 4), (2, 3, 1)])
