@@ -240,12 +240,12 @@ class TrainingRunAdmin(ReadOnly, RunBase):
         value = (run.metrics.get("winner") or {}).get("ndcg@10")
         return f"{value:.4f}" if isinstance(value, float) else None
 
-    @admin.display(description="report", empty_value="of a training before there were reports")
-    def report_text(self, run: TrainingRun) -> SafeString | None:
+    @admin.display(description="report")
+    def report_text(self, run: TrainingRun) -> str:
         """What the model's lists hold, and its accuracy by group."""
         report = run.metrics.get("report")
         if not report:
-            return None
+            return "none was made"
         lines = [*report_words.figures(report), *report_words.groups(report)]
         return format_html("<pre>{}</pre>", "\n".join(lines))
 

@@ -10,7 +10,7 @@ from django.test import Client
 from recommendations.management.commands.retrain import in_words
 from recommendations.models import TrainingRun
 from recommendations.tests import casts
-from recommendations.training import report_words
+from recommendations.training import report_words, retraining
 from recommendations.training.retraining import retrain
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,25 @@ def test_a_training_reports_on_its_lists_wherever_it_is_shown(town: None, client
     assert line in models.getvalue()
     assert listed[0]["metrics"]["report"] == report
     assert "by the song&#x27;s genre" in page
+
+
+def test_a_report_that_fails_costs_no_training(
+    town: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no such figure")
+
+    monkeypatch.setattr(retraining, "report_of_training", broken)
+    client.force_login(User.objects.create_superuser("root"))
+
+    outcome = retrain(algorithm="popularity")
+    run = TrainingRun.objects.get()
+    page = client.get(f"/admin/recommendations/trainingrun/{run.pk}/change/").content.decode()
+
+    assert (outcome.status, run.metrics["report"]) == ("live", {})
+    assert "no such figure" in caplog.text
+    assert "lists of" not in in_words(outcome)
+    assert "none was made" in page
 
 
 def test_a_model_of_a_training_before_there_were_reports_is_still_listed(live: str) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recommendations import model_store
 from recommendations.engine import algorithms, selection
-from recommendations.engine.model import Progress
+from recommendations.engine.model import Model, Progress
 from recommendations.engine.reporting import Report, report_of_training
 from recommendations.leases import Hold, LeaseTaken, free_if_holder_died, lease
 from recommendations.models import ModelVersion, TrainingRun
@@ -141,14 +141,7 @@ def _publish(
     model = algorithms.fit(choice.recipe, data.interactions, progress, kept)
     songs = SongIndex.build(data.songs, data.interactions.like_counts)
     progress("measuring what it lists", 0.0)
-    report = report_of_training(
-        model,
-        data.interactions,
-        songs.genre_names.tolist(),
-        answers=choice.answers,
-        cut=choice.cut_train,
-        seed=choice.recipe.seed,
-    )
+    report = _reported(model, data, choice, songs.genre_names.tolist())
     progress("publishing", 0.0)
     model_store.publish(
         version,
@@ -161,6 +154,25 @@ def _publish(
     )
     kept.remove()
     return report
+
+
+def _reported(
+    model: Model, data: snapshot.Snapshot, choice: selection.Choice, genre_names: list[str]
+) -> Report:
+    """What the model lists; empty where that cannot be told, which costs no training."""
+    try:
+        return report_of_training(
+            model,
+            data.interactions,
+            genre_names,
+            answers=choice.answers,
+            cut=choice.cut_train,
+            seed=choice.recipe.seed,
+        )
+    except Exception:
+        # It decides nothing. Raised, the same data would fail each training to come as well.
+        logger.exception("the model is published without a report on what it lists")
+        return {}
 
 
 def _enter(run: TrainingRun, version: str, reason: str, *, promote: bool) -> Outcome:
