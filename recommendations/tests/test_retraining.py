@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -45,12 +46,26 @@ def test_a_pinned_algorithm_is_the_one_that_goes_live(town: None, settings: Any)
     assert recommend_for("rocker0", Wanted())["model"]["algorithm"] == "svd"
 
 
-def test_a_live_version_of_another_format_is_replaced_without_any_change_whatever_the_gate_says(
-    town: None, monkeypatch: pytest.MonkeyPatch
+def upgrade(monkeypatch: pytest.MonkeyPatch, version: Path) -> None:
+    monkeypatch.setattr(model_store, "FORMAT", model_store.FORMAT + 1)
+
+
+def flip_a_bit(monkeypatch: pytest.MonkeyPatch, version: Path) -> None:
+    file = version / "songs.like_counts.npy"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+
+
+@pytest.mark.parametrize("spoil", [upgrade, flip_a_bit])
+def test_a_live_version_that_cannot_be_read_is_replaced_without_any_change_whatever_the_gate_says(
+    town: None,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    spoil: Callable[[pytest.MonkeyPatch, Path], None],
 ) -> None:
+    settings.MODEL_ALGORITHM = "popularity"
     old = retrain().version
     assert old is not None
-    monkeypatch.setattr(model_store, "FORMAT", model_store.FORMAT + 1)
+    spoil(monkeypatch, Path(settings.MODEL_DIR) / old)
     choose = selection.choose
     monkeypatch.setattr(
         selection, "choose", lambda *args, **kwargs: replace(choose(*args, **kwargs), promote=False)

@@ -72,7 +72,7 @@ def _retrain(
 def data_changed() -> bool:
     """Whether songs, profiles or the algorithm asked for differ from the last finished training.
 
-    Or whether what is live cannot be served any more: after an upgrade, or without its files.
+    Or whether what is live cannot be served any more: after an upgrade, damaged, or without files.
     """
     if not _can_serve(live_version()):
         return True
@@ -124,8 +124,14 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
 
 
 def _can_serve(live: ModelVersion | None) -> bool:
-    """Whether nothing is live yet, or what is live is in the store as this code writes it."""
-    return live is None or model_store.why_unreadable(live.version) is None
+    """Whether nothing is live yet, or what is live is in the store, whole, as this code writes it.
+
+    Its arrays are read: of a damaged one the manifest tells nothing.
+    """
+    try:
+        return live is None or model_store.load(live.version) is not None
+    except model_store.BrokenArtifact:
+        return False
 
 
 def _publish(
