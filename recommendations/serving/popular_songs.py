@@ -15,7 +15,7 @@ from recommendations.engine.novelty import CANDIDATES, turned
 from recommendations.models import Listener
 from recommendations.serving.song_info import SongInfo, songs_by_id
 from recommendations.song_filters import matching
-from recommendations.song_index import fold
+from recommendations.song_index import fold, genres_of
 
 COUNTED_SONGS = 1_000
 SONGS_A_READ = 200
@@ -36,7 +36,7 @@ def without_model(
     """
     # A whole multiple, so that callers who leave out a few songs share one count.
     most = COUNTED_SONGS * (1 + -(-len(left_out) // COUNTED_SONGS))
-    counted = [row for row in _counted(genre, artist, most) if row[0] not in left_out]
+    counted = [row for row in _counted_of_any(genre, artist, most) if row[0] not in left_out]
     for start in range(0, len(counted), SONGS_A_READ):
         page = counted[start : start + SONGS_A_READ]
         info = songs_by_id(song_id for song_id, _ in page)
@@ -51,6 +51,19 @@ def turned_by(
     shares = np.array([share for _, share in first], np.float32)
     yield from (first[place] for place in turned(shares, shares, novelty))
     yield from songs
+
+
+def _counted_of_any(genre: str | None, artist: str | None, most: int) -> Counted:
+    """The most liked songs of any of the genres, each of which is counted for itself.
+
+    Counted together, every combination would have a place of its own in the cache, and with a
+    genre that has songs any other name beside it would find some.
+    """
+    names = [None] if genre is None else genres_of(genre)
+    songs = {song_id: share for name in names for song_id, share in _counted(name, artist, most)}
+    if len(names) == 1:
+        return list(songs.items())
+    return sorted(songs.items(), key=lambda song: (-song[1], song[0]))[:most]
 
 
 def _counted(genre: str | None, artist: str | None, most: int) -> Counted:

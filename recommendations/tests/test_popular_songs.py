@@ -68,6 +68,20 @@ def test_a_filter_finds_songs_below_the_most_liked_ones(town: None, big_catalogu
     assert ids(popular(Wanted(genre="blues"))) == ["j1", "j2"]
 
 
+def test_of_several_genres_each_is_counted_once_however_they_are_combined(
+    town: None, big_catalogue: None, django_assert_num_queries: Any
+) -> None:
+    for n in range(3):
+        casts.judge(f"fan{n}", {"j1": 1})
+    # Nine like j1 and eight r3, more than any other song of either genre.
+    assert ids(popular(Wanted(genre="rock|jazz"))) == ["j1", "r3"]
+
+    # The state, listeners and likes of a name that no song has, and the songs.
+    with django_assert_num_queries(4):
+        assert ids(popular(Wanted(genre="Jazz|nobody's|ROCK"))) == ["j1", "r3"]
+    assert ids(popular(Wanted(genre="|"))) == []
+
+
 def test_a_new_song_has_the_songs_of_its_artist_in_a_big_catalogue(
     live: str, big_catalogue: None
 ) -> None:
