@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from recommendations.api.queries import Wrong, number
+from recommendations.api.queries import Wrong, genres, number
 
 LONGEST_GENRE: Final = 200
 # The places of the slider; at 0 the order is the model's own.
@@ -29,8 +29,7 @@ class Controls:
     @classmethod
     def of(cls, params: Mapping[str, str]) -> "Controls":
         """As an address or a form has them. What is none of a control's values leaves it alone."""
-        genre = params.get("genre", "").strip()[:LONGEST_GENRE]
-        return cls(genre, _nearest(params.get("novelty", "")))
+        return cls(_genre(params.get("genre", "")), _nearest(params.get("novelty", "")))
 
     @property
     def carried(self) -> dict[str, str]:
@@ -52,6 +51,13 @@ class Controls:
     def novelties(self) -> dict[str, str]:
         """The words of each place of the slider."""
         return {f"{place:g}": words for place, words in NOVELTIES.items()}
+
+
+def _genre(text: str) -> str:
+    try:
+        return genres([text.strip()[:LONGEST_GENRE]]) or ""
+    except Wrong:
+        return ""
 
 
 def _nearest(text: str) -> float:

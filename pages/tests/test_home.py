@@ -273,6 +273,11 @@ def test_the_slider_stands_at_the_nearest_of_its_places(said: str, stands: float
     assert f'step="0.5" value="{stands:g}"' in text(signed_in("rocker0").get(f"/?novelty={said}"))
 
 
+def test_more_genres_than_may_be_asked_for_are_as_none() -> None:
+    assert Controls.of({"genre": " rock|jazz "}) == Controls(genre="rock|jazz")
+    assert Controls.of({"genre": "|".join(["rock"] * 21)}) == Controls()
+
+
 def test_markup_in_titles_is_text() -> None:
     Song.objects.filter(song_id="r1").update(title="<script>alert(1)</script>")
 

@@ -13,6 +13,8 @@ MOST_RESULTS = 100
 MOST_IDS = 1_000
 LONGEST_NAME = 500
 LONGEST_NUMBER = 32
+# Each is looked for in every song of the catalogue where no index knows them.
+MOST_GENRES = 20
 
 T = TypeVar("T")
 
@@ -65,6 +67,14 @@ def name(values: Sequence[str]) -> str | None:
     return text or None
 
 
+def genres(values: Sequence[str]) -> str | None:
+    """One genre or several separated by |, None where it is empty."""
+    text = name(values)
+    if text is not None and text.count("|") >= MOST_GENRES:
+        raise Wrong(f"must hold at most {MOST_GENRES} genres, separated by |")
+    return text
+
+
 def ids(values: Sequence[str]) -> tuple[str, ...]:
     """Song ids, one a parameter or several by commas; an id with a comma stands for itself too.
 
@@ -100,7 +110,7 @@ def checked_ids(values: Any) -> tuple[str, ...]:
 
 RECOMMENDATIONS: dict[str, Parse] = {
     "limit": whole_number(1, MOST_RESULTS),
-    "genre": name,
+    "genre": genres,
     "artist": name,
     "exclude": ids,
     "max_per_artist": whole_number(1, MOST_RESULTS),
@@ -155,7 +165,7 @@ def _posted(key: str, value: Any) -> Any:
     if key in ("genre", "artist"):
         if not isinstance(value, str):
             raise Wrong("must be text")
-        return name([value])
+        return RECOMMENDATIONS[key]([value])
     kinds, wanted = ((int, float), "number") if key == "novelty" else (int, "whole number")
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise Wrong(f"must be a {wanted}")

@@ -48,7 +48,9 @@ class PostedProfileSerializer(serializers.Serializer[object]):
     likes = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
     dislikes = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
-    genre = serializers.CharField(required=False)
+    genre = serializers.CharField(
+        required=False, help_text="or any of several, at most 20: rock|jazz"
+    )
     artist = serializers.CharField(required=False)
     exclude = serializers.ListField(child=serializers.CharField(max_length=64), required=False)
     max_per_artist = serializers.IntegerField(min_value=1, max_value=100, required=False)
@@ -134,7 +136,7 @@ LIST_PARAMETERS = [
     OpenApiParameter(
         "genre",
         OpenApiTypes.STR,
-        description="only songs of this genre, or of any of several: rock|jazz",
+        description="only songs of this genre, or of any of several, at most 20: rock|jazz",
     ),
     OpenApiParameter("artist", OpenApiTypes.STR, description="only songs by this artist"),
     OpenApiParameter(

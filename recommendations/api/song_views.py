@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from access.permissions import Serves
 from recommendations.api.paging import DEFAULT_LIMIT, PAGE, next_address
-from recommendations.api.queries import name, parse, wanted_list, whole_number
+from recommendations.api.queries import genres, name, parse, wanted_list, whole_number
 from recommendations.api.serializers import (
     LIMIT_PARAMETER,
     LIST_PARAMETERS,
@@ -28,7 +28,9 @@ from recommendations.song_filters import matching
 TEXT_FILTERS = [
     OpenApiParameter("search", OpenApiTypes.STR, description="part of the title or artist"),
     OpenApiParameter(
-        "genre", OpenApiTypes.STR, description="one whole genre, or several: rock|jazz"
+        "genre",
+        OpenApiTypes.STR,
+        description="one whole genre, or any of several, at most 20: rock|jazz",
     ),
     OpenApiParameter("artist", OpenApiTypes.STR, description="the whole name"),
 ]
@@ -42,7 +44,8 @@ class SongsView(APIView):
     @extend_schema(parameters=[*TEXT_FILTERS, *PAGE_PARAMETERS], responses=SongPageSerializer)
     def get(self, request: Request) -> Response:
         """Songs in the order in which they came, filtered by words in them."""
-        query = parse(request.query_params, {**PAGE, "search": name, "genre": name, "artist": name})
+        filters = {"search": name, "genre": genres, "artist": name}
+        query = parse(request.query_params, {**PAGE, **filters})
         limit = query.get("limit", DEFAULT_LIMIT)
         songs = matching(query.get("search"), query.get("genre"), query.get("artist"))
         songs = songs.filter(pk__gt=query.get("cursor", (0,))[0]).order_by("pk")

@@ -68,6 +68,7 @@ def test_an_unknown_user_gets_popular_songs_and_has_no_profile(live: str, servic
         ("novelty=0&novelty=1", "novelty"),
         ("limt=3", "limt"),
         ("genre=a%00b", "genre"),
+        (f"genre={'|'.join(['rock'] * 21)}", "genre"),
         (f"exclude={'x' * 65}", "exclude"),
         (f"exclude=r1,{'x' * 65}", "exclude"),
     ],
@@ -200,6 +201,16 @@ def test_songs_are_searched_filtered_and_paged(live: str, service: Client) -> No
     assert [song["song_id"] for song in blues["results"] + rest["results"]] == casts.JAZZ
     assert get(service, "/api/v1/songs?artist=band%20true")["results"] == found[:2]
     assert get(service, "/api/v1/songs?genre=lue")["results"] == []
+
+
+def test_songs_of_several_genres_are_paged_as_of_one(live: str, service: Client) -> None:
+    first = get(service, f"/api/v1/songs?genre=rock%7CBlues{'%7Cx' * 18}&limit=6")
+    parts = urlsplit(first["next"])
+    rest = get(service, f"{parts.path}?{parts.query}")
+
+    listed = [song["song_id"] for song in first["results"] + rest["results"]]
+    assert (listed, rest["next"]) == ([*casts.ROCK, *casts.JAZZ], None)
+    get(service, f"/api/v1/songs?genre=rock{'%7Cx' * 20}", status=400)
 
 
 def test_a_song_is_found_by_its_id(live: str, service: Client) -> None:
