@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings, filterwarnings
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -85,7 +86,9 @@ def figure(
 
 def write(drawing: Figure, file: Path) -> None:
     """As SVG, without a date or a version, so that the same figures make the same file."""
-    with styled():
+    with styled(), catch_warnings():
+        # Text stays text: whoever looks at it has fonts for scripts that ours lacks.
+        filterwarnings("ignore", message="Glyph .* missing from font")
         drawing.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.read_text(encoding="utf-8").replace("'DejaVu Sans'", _FONTS)
     lines = (line.rstrip() for line in text.splitlines())

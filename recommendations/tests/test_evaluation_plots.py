@@ -38,7 +38,7 @@ def reported(
     parted = split(world, 0.2, seed=1)
     model = algorithms.fit(Recipe(algorithm, {}), parted.train)
     fitted = Fitted(model, algorithm, {}, 0.0, 0.0, "", asked_for)
-    names = ["folk & protest", "$pop^$"] if genres else []
+    names = ["folk & protest, " * 12, "$pop^$"] if genres else []
     held_out = NOBODY if nobody else parted.held_out
     return report_on(fitted, parted.train, held_out, ks=(10, 20), seed=0, genre_names=names)
 
@@ -85,7 +85,8 @@ def test_plots_name_what_they_show_and_every_model(drawn: Drawn) -> None:
     assert "length of the list, k songs" in said["recall"]
     assert "places in lists that they have, %" in said["exposure"]
     assert "3 to 9" in said["profile"]
-    assert "folk & protest (" in said["genre"]
+    # A name is no longer than the plot beside it can bear, and dollar signs make no formula.
+    assert "folk & protest, folk & protes… (" in said["genre"]
     assert "$pop^$ (" in said["genre"]
 
 
@@ -110,6 +111,17 @@ def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
 
     assert [file.stem for file in without_genres] == ["accuracy", "recall", "exposure", "profile"]
     assert of_nobody == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_name_in_a_script_that_the_layout_s_font_lacks_is_written_as_it_is(
+    tmp_path: Path,
+) -> None:
+    with styled():
+        drawing, _ = figure("ロック", "beneath")
+        write(drawing, tmp_path / "rock.svg")
+
+    assert "ロック" in texts(tmp_path / "rock.svg")
 
 
 def test_names_at_the_ends_of_lines_that_meet_are_put_apart() -> None:

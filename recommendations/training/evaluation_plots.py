@@ -16,6 +16,8 @@ from recommendations.drawing import REFERENCE, SERIES, figure, label_ends, style
 from recommendations.engine.group_accuracy import SIZE_NAMES
 from recommendations.training.evaluating import Report
 
+LONGEST_NAME = 30
+
 Look = Mapping[str, Any]
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -177,7 +179,7 @@ def _by_genre(reports: Sequence[Report], looks: Sequence[Look]) -> Figure | None
     likes = [tables[0][name]["likes"] for name in names]
     axes.set_yticks(
         range(len(names)),
-        [f"{name} ({count:,} likes)" for name, count in zip(names, likes, strict=True)],
+        [f"{_short(name)} ({count:,} likes)" for name, count in zip(names, likes, strict=True)],
         parse_math=False,  # dollar signs in a name make no formula
     )
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -260,6 +262,11 @@ def _percent(value: float, _place: object) -> str:
 def _share(value: float) -> str:
     """A number from 0 to 1, as .123."""
     return f"{value:.3f}".removeprefix("0")
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the plot beside it."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"
 
 
 def _titled(name: str) -> str:
