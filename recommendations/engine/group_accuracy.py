@@ -44,7 +44,8 @@ def by_genre(likes: HeldLikes, names: Sequence[str], traits: Traits | None) -> G
         return Grouping([], np.empty(0, np.int64), np.empty(0, np.int64))
     inside = np.flatnonzero(likes.songs >= 0)
     of_like = traits.genres[likes.songs[inside]]
-    sizes = of_like.sum(axis=0)
+    # A genre of that very name is not told apart from the songs of no named genre.
+    sizes = np.where(np.array(names) == OTHERS, 0, of_like.sum(axis=0))
     order = np.argsort(-sizes, kind="stable")[:MOST_GENRES]
     named = order[sizes[order] > 0]
     pairs = sparse.coo_array(of_like[:, named])

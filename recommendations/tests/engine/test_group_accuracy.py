@@ -53,6 +53,14 @@ def test_a_song_of_two_genres_counts_for_both_and_one_of_none_is_among_the_other
     assert likes_by_group(found) == {"rock": [0, 1], "jazz": [1, 3], "others": [2]}
 
 
+def test_a_genre_that_is_called_others_is_among_them() -> None:
+    likes = held_likes([(0, 0, 1), (0, 1, 2), (0, 2, 3), (0, 3, 4)])
+
+    found = by_genre(likes, ["rock", "others"], TRAITS)
+
+    assert likes_by_group(found) == {"rock": [0, 1], "others": [2, 3]}
+
+
 def test_the_genres_with_most_held_back_likes_are_named() -> None:
     n = MOST_GENRES + 2
     traits = Traits(np.full(n, -1, np.int32), sparse.csr_array(np.eye(n, dtype=np.float32)))
