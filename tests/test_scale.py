@@ -28,7 +28,8 @@ def test_one_size_is_made_trained_ranked_and_served(
     assert (data["users"], data["songs"], data["likes"]) == (400, 400, 20_000)
     assert popularity["recall@20"] < ridge["recall@20"] < optimum["recall@20"]
     assert list(ridge["phases"]) == ["neighbours", "weights"]
-    assert sum(ridge["phases"].values()) <= ridge["seconds"]
+    # Each is rounded to hundredths.
+    assert sum(ridge["phases"].values()) <= ridge["seconds"] + 0.02
     assert ridge["score_microseconds"]["p50"] > 0
     assert list((tmp_path / "pieces").glob("local_ridge.*.npz"))
     table = scale.markdown(rows, header=True).splitlines()

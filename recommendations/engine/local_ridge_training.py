@@ -94,7 +94,8 @@ def _user_weights(likes: sparse.csr_array, damping: float) -> FloatArray:
 def _discounts(interactions: Interactions, exponent: float) -> FloatArray:
     """What each song's column is multiplied by, (n_songs,): 1 for a song of mean likes."""
     counts = np.maximum(interactions.like_counts, 1).astype(np.float64)
-    found: FloatArray = ((counts / counts.mean()) ** -exponent).astype(np.float32)
+    mean = max(1.0, float(counts.sum() / max(1, len(counts))))
+    found: FloatArray = ((counts / mean) ** -exponent).astype(np.float32)
     return found
 
 
