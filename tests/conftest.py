@@ -35,7 +35,9 @@ def installations(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder with the fixtures loaded and a live model: made once, copied by each test."""
-    here = Installation(tmp_path_factory.mktemp("trained") / "state")
+    folder = tmp_path_factory.mktemp("trained") / "state"
+    # Which model is live is not asked by those who take it: the search need not be long.
+    here = Installation(folder, TRAINING_BUDGET_SECONDS="15")
     songs, likes = ROOT / "fixtures" / "songs.csv", ROOT / "fixtures" / "interactions.csv"
     here.manage("migrate", "--verbosity", "0")
     here.manage("loadcsv", "--songs", str(songs), "--interactions", str(likes))

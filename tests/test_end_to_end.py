@@ -50,6 +50,8 @@ def test_the_same_on_servers_with_nothing_but_three_addresses_set(
         LIKES_TOPIC=own,
         LIKES_GROUP=own,
         RETRAIN_INTERVAL_SECONDS="2",
+        # A listener who asks all the while may ask so often only.
+        TRAINING_BUDGET_SECONDS="10",
     )
     here.manage("migrate", "--verbosity", "0")
     songs, likes = FIXTURES / "songs.csv", FIXTURES / "interactions.csv"
