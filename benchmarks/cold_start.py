@@ -19,34 +19,26 @@ intervals, which are drawn over users.
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 from typing import Final
 
-import django
 import numpy as np
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
-# Nothing is read from or written to an installation's state, and its folder is made on start.
-state = TemporaryDirectory(prefix="musicrec-bench-")
-os.environ["STATE_DIR"] = state.name
-django.setup()
-
-from benchmarks.accuracy import file_of  # noqa: E402 - models are imported after the setup
-from recommendations.engine import algorithms  # noqa: E402
-from recommendations.engine.bootstrap import mean_intervals  # noqa: E402
-from recommendations.engine.cutting import HeldOut, split  # noqa: E402
-from recommendations.engine.evaluation import Evaluation, Judged, evaluate  # noqa: E402
-from recommendations.engine.interactions import BoolArray, IntArray, Interactions  # noqa: E402
-from recommendations.engine.model import Recipe  # noqa: E402
-from recommendations.engine.popularity import Popularity  # noqa: E402
-from recommendations.engine.selection import choose  # noqa: E402
-from recommendations.engine.trying_new_songs import NOTHING, lending  # noqa: E402
-from recommendations.loading.judgement_files import (  # noqa: E402
+import benchmarks.without_state  # noqa: F401 - first: models need the settings
+from benchmarks.accuracy import file_of
+from recommendations.engine import algorithms
+from recommendations.engine.bootstrap import mean_intervals
+from recommendations.engine.cutting import HeldOut, split
+from recommendations.engine.evaluation import Evaluation, Judged, evaluate
+from recommendations.engine.interactions import BoolArray, IntArray, Interactions
+from recommendations.engine.model import Recipe
+from recommendations.engine.popularity import Popularity
+from recommendations.engine.selection import choose
+from recommendations.engine.trying_new_songs import NOTHING, lending
+from recommendations.loading.judgement_files import (
     read_catalogue,
     read_judgements,
     world_of,

@@ -10,7 +10,6 @@ every control then asks it for the lists of the same users through the code that
 
 import argparse
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,35 +17,28 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import django
 import numpy as np
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
-# Nothing is read from or written to an installation's state, and its folder is made on start.
-state = TemporaryDirectory(prefix="musicrec-bench-")
-os.environ["STATE_DIR"] = state.name
-django.setup()
-
-from benchmarks.accuracy import file_of  # noqa: E402 - models are imported after the setup
-from recommendations.engine import algorithms  # noqa: E402
-from recommendations.engine.bootstrap import mean_intervals  # noqa: E402
-from recommendations.engine.cutting import HeldOut, split  # noqa: E402
-from recommendations.engine.interactions import IntArray, Interactions, Profile  # noqa: E402
-from recommendations.engine.metrics import percentiles, ranking_metrics  # noqa: E402
-from recommendations.engine.selection import choose  # noqa: E402
-from recommendations.loading.csv_rows import CsvRows, open_csv  # noqa: E402
-from recommendations.loading.judgement_files import (  # noqa: E402
+import benchmarks.without_state  # noqa: F401 - first: models need the settings
+from benchmarks.accuracy import file_of
+from recommendations.engine import algorithms
+from recommendations.engine.bootstrap import mean_intervals
+from recommendations.engine.cutting import HeldOut, split
+from recommendations.engine.interactions import IntArray, Interactions, Profile
+from recommendations.engine.metrics import percentiles, ranking_metrics
+from recommendations.engine.selection import choose
+from recommendations.loading.csv_rows import CsvRows, open_csv
+from recommendations.loading.judgement_files import (
     held_out_of,
     read_judgements,
     world_of,
 )
-from recommendations.loading.song_rows import REQUIRED, SongRow, song_rows  # noqa: E402
-from recommendations.model_store import StoredModel  # noqa: E402
-from recommendations.serving.ordering import Wanted, order_for  # noqa: E402
-from recommendations.song_index import SongIndex, genres_of  # noqa: E402
+from recommendations.loading.song_rows import REQUIRED, SongRow, song_rows
+from recommendations.model_store import StoredModel
+from recommendations.serving.ordering import Wanted, order_for
+from recommendations.song_index import SongIndex, genres_of
 
 LENGTH = 20
 TEXT_LIMIT = 2_000

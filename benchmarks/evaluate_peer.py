@@ -9,30 +9,25 @@ by the same code.
 
 import argparse
 import json
-import os
 import sys
 import time
 
-import django
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "musicrec.settings")
-django.setup()
-
-from benchmarks import peers  # noqa: E402 - the rest needs Django's settings
-from recommendations.engine.cutting import Cut, cut, split  # noqa: E402
-from recommendations.engine.evaluation import evaluate  # noqa: E402
-from recommendations.engine.interactions import Interactions  # noqa: E402
-from recommendations.engine.model import Parameters, Recipe  # noqa: E402
-from recommendations.engine.trial import Trial  # noqa: E402
-from recommendations.engine.trials import KS, MOST_USERS  # noqa: E402
-from recommendations.loading.judgement_files import (  # noqa: E402
+import benchmarks.without_state  # noqa: F401 - first: models need the settings
+from benchmarks import peers
+from recommendations.engine.cutting import Cut, cut, split
+from recommendations.engine.evaluation import evaluate
+from recommendations.engine.interactions import Interactions
+from recommendations.engine.model import Parameters, Recipe
+from recommendations.engine.trial import Trial
+from recommendations.engine.trials import KS, MOST_USERS
+from recommendations.loading.judgement_files import (
     held_out_of,
     read_catalogue,
     read_judgements,
     world_of,
 )
-from recommendations.loading.row_errors import RowError  # noqa: E402
-from recommendations.training.evaluating import Fitted, Report, report_on  # noqa: E402
+from recommendations.loading.row_errors import RowError
+from recommendations.training.evaluating import Fitted, Report, report_on
 
 LENGTHS = (10, 20)
 

@@ -133,6 +133,36 @@ def _choose(
             sums[other] = np.float32(0)
 
 
+def _fill(
+    first: int,
+    likes: sparse.csr_array,
+    columns: sparse.csr_array,
+    weights: FloatArray,
+    scale: FloatArray,
+    rows: IntArray,
+    gram: FloatArray,
+) -> None:
+    """Write the nearest songs of the songs from ``first`` on into rows and gram, by row."""
+    n_songs, k = likes.shape[1], rows.shape[1]
+    _choose(
+        columns.indptr,
+        columns.indices,
+        likes.indptr,
+        likes.indices,
+        weights,
+        scale,
+        first,
+        np.zeros(n_songs, np.float32),
+        np.empty(n_songs, np.int32),
+        np.empty(k, np.float32),
+        rows,
+        gram,
+    )
+    order = np.argsort(rows, axis=1)
+    rows[:] = np.take_along_axis(rows, order, axis=1)
+    gram[:] = np.take_along_axis(gram, order, axis=1)
+
+
 def nearest(
     likes: sparse.csr_array,
     columns: sparse.csr_array,
@@ -156,25 +186,7 @@ def nearest(
 
     def fill(start: int) -> None:
         span = slice(start, start + _BLOCK)
-        sums, touched = np.zeros(n_songs, np.float32), np.empty(n_songs, np.int32)
-        held = np.empty(k, np.float32)
-        _choose(
-            columns.indptr,
-            columns.indices,
-            likes.indptr,
-            likes.indices,
-            weights,
-            scale,
-            start,
-            sums,
-            touched,
-            held,
-            rows[span],
-            gram[span],
-        )
-        order = np.argsort(rows[span], axis=1)
-        rows[span] = np.take_along_axis(rows[span], order, axis=1)
-        gram[span] = np.take_along_axis(gram[span], order, axis=1)
+        _fill(start, likes, columns, weights, scale, rows[span], gram[span])
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for start in range(0, n_songs, _PIECE):
