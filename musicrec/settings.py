@@ -62,6 +62,8 @@ POISON_WINDOW: int = env.int("POISON_WINDOW", 10_000)
 # --- The model --------------------------------------------------------------------------------
 MODEL_ALGORITHM: str = env.str("MODEL_ALGORITHM", "auto")
 RETRAIN_INTERVAL_SECONDS: int = env.int("RETRAIN_INTERVAL_SECONDS", 300)
+# Between trainings; 0 for no refreshes.
+REFRESH_INTERVAL_SECONDS: int = env.int("REFRESH_INTERVAL_SECONDS", 0)
 TRAINING_BUDGET_SECONDS: float = env.float("TRAINING_BUDGET_SECONDS", 300.0)
 # Of a processor's time, for folding one listener in and finding the best hundred songs.
 SERVING_BUDGET_MICROSECONDS: float = env.float("SERVING_BUDGET_MICROSECONDS", 1_500.0)
@@ -80,7 +82,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celery" / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "retrain": {
         "task": "recommendations.retrain_if_changed",
         "schedule": RETRAIN_INTERVAL_SECONDS,
@@ -94,6 +96,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 86_400},
     },
 }
+if REFRESH_INTERVAL_SECONDS > 0:
+    CELERY_BEAT_SCHEDULE["refresh"] = {
+        "task": "recommendations.refresh_if_changed",
+        "schedule": REFRESH_INTERVAL_SECONDS,
+        "options": {"expires": REFRESH_INTERVAL_SECONDS},
+    }
 
 # --- The web ----------------------------------------------------------------------------------
 DEBUG: bool = env.bool("DEBUG", False)

@@ -1,8 +1,10 @@
 """Songs, listeners, what they think of songs, trainings and the models that came of them."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 
 class Song(models.Model):
@@ -158,6 +160,13 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"training {self.pk}: {self.status}"
+
+    def finish(self, status: Status, reason: str) -> None:
+        """Write down that it ended now, how, and why."""
+        self.finished_at = timezone.now()
+        self.duration_seconds = (self.finished_at - self.started_at) / timedelta(seconds=1)
+        self.status, self.reason = status, reason
+        self.save()
 
 
 class ModelVersion(models.Model):

@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
+from recommendations.training.refreshing import refresh
 from recommendations.training.retraining import retrain
 
 
@@ -12,6 +13,12 @@ from recommendations.training.retraining import retrain
 def retrain_if_changed() -> dict[str, Any]:
     """Train when songs or profiles changed; beat sends this every RETRAIN_INTERVAL_SECONDS."""
     return asdict(retrain(only_if_changed=True))
+
+
+@shared_task(name="recommendations.refresh_if_changed", ignore_result=True)
+def refresh_if_changed() -> dict[str, Any]:
+    """Refresh the live model; beat sends this every REFRESH_INTERVAL_SECONDS, where that is set."""
+    return asdict(refresh(only_if_changed=True))
 
 
 @shared_task(name="recommendations.retrain_now", ignore_result=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from recommendations.engine import blend, ials, item_model, new_songs, popularity, svd
 from recommendations.engine.checkpoints import Checkpoints
+from recommendations.engine.earlier import Earlier
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Arrays, Model, Parameters, Progress, Recipe
 from recommendations.engine.refusals import refuse_judgements, refuse_parameters
@@ -21,7 +22,8 @@ class UnknownAlgorithm(Exception):
 class _Algorithm:
     """What a name stands for. training: the module that trains it.
 
-    in_pieces: whether its ``fit`` takes checkpoints, beside what every fit takes.
+    in_pieces: whether its ``fit`` takes checkpoints and what an earlier training left, beside what
+    every fit takes.
 
     It has DEFAULTS and the RANGES that its numbers may come from, ``fit`` and
     ``projected_seconds``, and is imported where training is asked for: compilers and libraries of
@@ -53,18 +55,21 @@ def fit(
     interactions: Interactions,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    earlier: Earlier | None = None,
 ) -> Model:
     """Train by the recipe. Raises UnknownAlgorithm, and TrainingFailed before or after the work.
 
     checkpoints: what an earlier training by this recipe on these interactions had finished; what
-    this one finishes is added. Algorithms without long trainings pay no heed to it.
+    this one finishes is added. earlier: what a training by this recipe left on interactions of
+    before, to solve those songs alone that moved since. Algorithms without long trainings pay no
+    heed to either: they begin at the beginning.
     """
     training = _training(recipe.algorithm)
     known, ranges = defaults(recipe.algorithm), {**training.RANGES, **new_songs.RANGES}
     refuse_parameters(recipe.algorithm, recipe.parameters, known, ranges)
     refuse_judgements(interactions)
-    pieces = [checkpoints] if _named(recipe.algorithm).in_pieces else []
-    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress, *pieces)
+    before = [checkpoints, earlier] if _named(recipe.algorithm).in_pieces else []
+    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress, *before)
     return new_songs.lend(model, interactions, recipe.parameters)
 
 

@@ -15,6 +15,7 @@ from scipy import sparse
 from recommendations.engine import algorithms
 from recommendations.engine.blend import Blend, Dear
 from recommendations.engine.checkpoints import Checkpoints, Forgetful, Within
+from recommendations.engine.earlier import Earlier
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Parameters, Progress, Recipe, TrainingFailed
@@ -43,11 +44,15 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    earlier: Earlier | None = None,
 ) -> Blend:
-    """Train every part and add them up. Raises TrainingFailed."""
+    """Train every part and add them up; what each left ``earlier`` is gone on from.
+
+    Raises TrainingFailed.
+    """
     parts, kept = _parts(parameters), checkpoints or Forgetful()
     models = [
-        _part(Recipe(algorithm, given, seed), interactions, progress, Within(kept, f"part-{at}"))
+        _part(Recipe(algorithm, given, seed), f"part-{at}", interactions, progress, kept, earlier)
         for at, (algorithm, given, _) in enumerate(parts)
     ]
     return blend_of(models, [weight for *_, weight in parts], interactions, seed)
@@ -109,9 +114,17 @@ def blend_recipe(parts: list[tuple[Recipe, float]], seed: int) -> Recipe:
 
 
 def _part(
-    recipe: Recipe, interactions: Interactions, progress: Progress | None, kept: Checkpoints
+    recipe: Recipe,
+    name: str,
+    interactions: Interactions,
+    progress: Progress | None,
+    checkpoints: Checkpoints,
+    earlier: Earlier | None,
 ) -> Model:
     """A part that was trained before, or is now."""
+    kept = Within(checkpoints, name)
+    if earlier is not None:
+        return algorithms.fit(recipe, interactions, progress, kept, earlier.part(name))
     if (found := kept.load(_WHOLE)) is not None:
         return algorithms.load(recipe.algorithm, recipe.parameters, found)
     model = algorithms.fit(recipe, interactions, progress, kept)

@@ -11,7 +11,7 @@ from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
 from recommendations.engine.model import Progress
-from recommendations.engine.neighbours import nearest
+from recommendations.engine.neighbours import Gram, nearest
 
 
 def fit_cooccurrence(
@@ -29,12 +29,11 @@ def fit_cooccurrence(
     user_weights: a, float32 (n_users,). song_scales: c > 0, float32 (n_songs,).
     """
     likes = interactions.likes
-    columns = likes.T.tocsr()
     k = max(1, min(neighbours, interactions.n_songs - 1))
     report = None if progress is None else lambda share: progress(algorithm, share)
     # ``nearest`` divides by the roots of this.
     diagonal = (1.0 / song_scales.astype(np.float64) ** 2).astype(np.float32)
-    found = nearest(likes, columns, user_weights, diagonal, k, report)
+    found = nearest(Gram(likes, likes.T.tocsr(), user_weights, diagonal), k, report)
     weights = np.where(found.rows >= 0, np.maximum(found.likeness, 0) ** np.float32(power), 0)
     return item_model(algorithm, interactions, found, weights.astype(np.float32), base=0.0)
 

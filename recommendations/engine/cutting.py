@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recommendations.engine.hashing import mixed
 from recommendations.engine.interactions import BoolArray, Interactions
 
 TIMED_SHARE = 0.95
@@ -63,7 +64,7 @@ def halves(held_out: HeldOut) -> tuple[HeldOut, HeldOut]:
     one side from one training to the next; whoever is forgotten moves those who came later.
     Where one half would have no like, as with a single user, both are the whole.
     """
-    decides = _mixed(held_out.users) >> np.uint64(63) == 1
+    decides = mixed(held_out.users) >> np.uint64(63) == 1
     likes = held_out.values > 0
     if not (likes & decides).any() or not (likes & ~decides).any():
         return held_out, held_out
@@ -113,14 +114,6 @@ def _held(interactions: Interactions, mask: BoolArray) -> HeldOut:
 def _only(held_out: HeldOut, mask: BoolArray) -> HeldOut:
     """The rows of the mask."""
     return HeldOut(held_out.users[mask], held_out.songs[mask], held_out.values[mask])
-
-
-def _mixed(rows: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
-    """A hash of each row number: the finaliser of SplitMix64 (Steele, Lea & Flood 2014)."""
-    mixed = (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _quota(interactions: Interactions, eligible: BoolArray) -> npt.NDArray[np.int64]:

@@ -5,15 +5,12 @@ The loss, over users u, songs j and likes S (dislikes D, with the weight γ):
     Σ_S (1 − u·v)² + γ Σ_D (u·v)² + α Σ_{u,j} (u·v)²
         + λ Σ_u (|S_u| + α n_songs)^ν |u|² + λ Σ_j (|S_j| + α n_users)^ν |v|²
 
-For one side given the other, A = α VᵀV + ρ_u I + Σ ω v vᵀ differs between users by ρ_u and by the
-judged songs alone. In the axes Q of VᵀV = Q Λ Qᵀ the first two are diagonal, so that a user with
-fewer judgements than factors is a system of its judgements, not of the factors.
+How one side is solved for: ials_solving.py.
 Source: Rendle, Krichene, Zhang, Koren 2021, "Revisiting the performance of iALS on item
 recommendation benchmarks".
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +21,11 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from recommendations.engine.checkpoints import Checkpoints, Forgetful
+from recommendations.engine.earlier import SONGS, Earlier, moved
 from recommendations.engine.ials import IALS
+from recommendations.engine.ials_solving import Side, solve_side
 from recommendations.engine.interactions import FloatArray, Interactions
-from recommendations.engine.model import Parameters, Progress, TrainingFailed
+from recommendations.engine.model import Arrays, Parameters, Progress, TrainingFailed
 from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {
@@ -37,28 +36,8 @@ DEFAULTS: Parameters = {
     "epochs": 8,
     "dislike": 0.0,
 }
-# Numbers in the largest array of a batch: two of them for each thread stay in the cache's reach.
-_BATCH_NUMBERS = 2_000_000
 _START = 0.1
 _EPOCH = "epoch"
-
-
-@dataclass(frozen=True)
-class _Side:
-    """The judgements of one side, by row: who is solved for, and what of the other it judged.
-
-    weights: of each judgement, 1 or γ. targets: 1 for a like, 0 for a dislike.
-    """
-
-    offsets: npt.NDArray[np.int64]
-    others: npt.NDArray[np.int32]
-    weights: FloatArray
-    targets: FloatArray
-    ridge: npt.NDArray[np.float64]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        return np.diff(self.offsets)
 
 
 RANGES: Ranges = {
@@ -77,9 +56,11 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    earlier: Earlier | None = None,
 ) -> IALS:
     """Alternate for so many epochs from seeded factors. Raises TrainingFailed.
 
+    earlier: to solve those songs alone whose likes moved since, the others being as they were.
     Memory: the factors of both sides twice, beside the judgements.
     """
     given = DEFAULTS | parameters
@@ -88,20 +69,20 @@ def fit(
     users, songs = _sides(interactions, given)
     # More axes than songs or users would say nothing more.
     d = min(int(given["factors"]), interactions.n_songs, interactions.n_users)
-    alpha = float(given["unobserved"])
-    kept = checkpoints or Forgetful()
-    done, V = _begun(kept, (interactions.n_songs, d), seed)
     # Our own threads share the rows; the library's would fight with them.
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for epoch in range(done, int(given["epochs"])):
-            U = _solve_side(users, V, alpha, pool)
-            V = _solve_side(songs, U, alpha, pool)
-            kept.save(_EPOCH, {"done": np.array([epoch + 1]), "songs": V})
-            if progress:
-                progress("ials", (epoch + 1) / given["epochs"])
-    if not np.isfinite(V).all():
+        solver = _Solver(users, songs, float(given["unobserved"]), pool)
+        left = earlier.kept.load(SONGS) if earlier is not None else None
+        if earlier is None or left is None or left["factors"].shape[1] != d:
+            kept, shape = checkpoints or Forgetful(), (interactions.n_songs, d)
+            solved = solver.alternate(_begun(kept, shape, seed), given["epochs"], kept, progress)
+        else:
+            solved = solver.refresh(earlier, left, interactions)
+    if not np.isfinite(solved["factors"]).all():
         raise TrainingFailed("the factors grew beyond 32 bits: use a larger regularisation")
-    return IALS(_worked_in(V, users, given))
+    if checkpoints is not None:
+        checkpoints.save(SONGS, solved)
+    return IALS(_worked_in(solved["factors"], users, given))
 
 
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
@@ -120,15 +101,59 @@ def projected_seconds(interactions: Interactions, parameters: Parameters) -> flo
     )
 
 
-def _begun(kept: Checkpoints, shape: tuple[int, int], seed: int) -> tuple[int, FloatArray]:
-    """How many epochs are done, and the songs' factors after them; seeded ones at the start."""
+@dataclass(frozen=True)
+class _Solver:
+    """Solves songs and users in turn, or some songs alone. pool: all threads there are.
+
+    What it finds are arrays: factors, V of the songs (n_songs, d); users, UᵀU (d, d) of the users
+    that V was found from; own, how many likes of each song came or went since then, (n_songs,).
+    """
+
+    users: Side
+    songs: Side
+    alpha: float
+    pool: ThreadPoolExecutor
+
+    def alternate(
+        self, begun: Arrays, epochs: int, kept: Checkpoints, progress: Progress | None
+    ) -> Arrays:
+        """Both sides in turn, from what was begun up to so many epochs."""
+        found = begun
+        for epoch in range(int(begun["done"][0]), int(epochs)):
+            U = solve_side(self.users, found["factors"], self.alpha, self.pool)
+            V = solve_side(self.songs, U, self.alpha, self.pool)
+            found = {"done": np.array([epoch + 1]), "factors": V, "users": U.T @ U}
+            kept.save(_EPOCH, found)
+            if progress:
+                progress("ials", (epoch + 1) / epochs)
+        return {
+            "factors": found["factors"],
+            "users": found["users"],
+            "own": np.zeros(len(found["factors"]), np.float32),
+        }
+
+    def refresh(self, earlier: Earlier, left: Arrays, interactions: Interactions) -> Arrays:
+        """Songs whose likes moved, from users folded in to the factors that there are."""
+        V, own = earlier.taken(left["factors"]), earlier.taken(left["own"]) + earlier.changed
+        again = moved(own, interactions.like_counts) | (earlier.rows < 0)
+        heard = self.songs.judged_by(again, interactions.n_users)
+        U = solve_side(self.users, V, self.alpha, self.pool, rows=heard)
+        # Of all users, as they were: few have changed, and the others are not at hand.
+        solved = solve_side(self.songs, U, self.alpha, self.pool, rows=again, gram=left["users"])
+        V[again], own[again] = solved[again], 0
+        earlier.solved_again.append(int(np.count_nonzero(again)))
+        return {"factors": V, "users": left["users"], "own": own}
+
+
+def _begun(kept: Checkpoints, shape: tuple[int, int], seed: int) -> Arrays:
+    """What the last finished epoch found; the songs' factors from the seed where none is."""
     if found := kept.load(_EPOCH):
-        return int(found["done"][0]), found["songs"]
+        return found
     V = np.random.default_rng(seed).standard_normal(shape) * _START / np.sqrt(shape[1])
-    return 0, V.astype(np.float32)
+    return {"done": np.array([0]), "factors": V.astype(np.float32)}
 
 
-def _sides(interactions: Interactions, given: Parameters) -> tuple[_Side, _Side]:
+def _sides(interactions: Interactions, given: Parameters) -> tuple[Side, Side]:
     likes, dislikes = interactions.likes, interactions.dislikes
     n_users, n_songs = likes.shape
     alpha, ridge = float(given["unobserved"]), float(given["regularisation"])
@@ -140,12 +165,12 @@ def _sides(interactions: Interactions, given: Parameters) -> tuple[_Side, _Side]
     weights = np.repeat(np.array([1.0, gamma][: len(counts)], np.float32), counts)
     rows, columns = np.concatenate(users), np.concatenate(songs)
 
-    def side(of: npt.NDArray[Any], others: npt.NDArray[Any], n: int, n_others: int) -> _Side:
+    def side(of: npt.NDArray[Any], others: npt.NDArray[Any], n: int, n_others: int) -> Side:
         order = np.argsort(of, kind="stable")
         offsets = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=n))])
         liked = np.bincount(of[: counts[0]], minlength=n)
         scale = (liked + alpha * n_others).astype(np.float64) ** float(given["exponent"])
-        return _Side(
+        return Side(
             offsets.astype(np.int64),
             others[order].astype(np.int32),
             weights[order],
@@ -156,73 +181,7 @@ def _sides(interactions: Interactions, given: Parameters) -> tuple[_Side, _Side]
     return side(rows, columns, n_users, n_songs), side(columns, rows, n_songs, n_users)
 
 
-def _solve_side(
-    side: _Side, other: FloatArray, alpha: float, pool: ThreadPoolExecutor
-) -> FloatArray:
-    """The factors of one side given the other's, (n, d); zeros for a row without judgements."""
-    values, axes = np.linalg.eigh(alpha * (other.T @ other).astype(np.float64))
-    values, axes32 = np.maximum(values, 0.0), axes.astype(np.float32)
-    turned = other @ axes32
-    found = np.zeros((len(side.lengths), other.shape[1]), np.float32)
-
-    def fill(rows: npt.NDArray[np.int64]) -> None:
-        found[rows] = _solve_rows(side, rows, turned, values)
-
-    # list: to raise what a thread raised.
-    list(pool.map(fill, _batches(side.lengths, other.shape[1])))
-    solved: FloatArray = found @ axes32.T
-    return solved
-
-
-def _batches(lengths: npt.NDArray[np.int64], d: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows with judgements, of like lengths together, the longest first and alone where long."""
-    order = np.argsort(-lengths, kind="stable")
-    order = order[lengths[order] > 0]
-    start = 0
-    while start < len(order):
-        longest = int(lengths[order[start]])
-        size = 1 if longest > d else max(1, _BATCH_NUMBERS // (longest * max(d, longest)))
-        yield order[start : start + size]
-        start += size
-
-
-def _solve_rows(
-    side: _Side, rows: npt.NDArray[np.int64], turned: FloatArray, values: npt.NDArray[np.float64]
-) -> FloatArray:
-    """Factors of these rows in the axes of the other side's Gram matrix: (b, d)."""
-    starts, lengths = side.offsets[rows], side.lengths[rows]
-    longest = int(lengths.max())
-    diagonal = (values + side.ridge[rows, None]).astype(np.float32)
-    if longest > turned.shape[1]:
-        return _by_factors(side, int(starts[0]), longest, turned, diagonal[0])[None]
-    there = np.arange(longest) < lengths[:, None]
-    places = np.where(there, starts[:, None] + np.arange(longest), 0)
-    judged = turned[side.others[places]] * there[:, :, None]
-    scaled = judged / diagonal[:, None, :]
-    # (Ω⁻¹ + S D⁻¹ Sᵀ) y = t; a place that is padding has a row of its own and y = 0.
-    system = scaled @ judged.transpose(0, 2, 1)
-    inside = np.arange(longest)
-    system[:, inside, inside] += np.where(there, 1.0 / side.weights[places], 1.0)
-    targets = np.where(there, side.targets[places], np.float32(0))[:, :, None]
-    y = np.linalg.solve(system, targets.astype(np.float32))
-    found = (scaled.transpose(0, 2, 1) @ y)[:, :, 0]
-    return found.astype(np.float32, copy=False)
-
-
-def _by_factors(
-    side: _Side, start: int, length: int, turned: FloatArray, diagonal: FloatArray
-) -> FloatArray:
-    """One row that has more judgements than there are factors: a system of the factors, (d,)."""
-    span = slice(start, start + length)
-    judged = turned[side.others[span]]
-    system = (judged * side.weights[span, None]).T @ judged
-    system[np.diag_indices_from(system)] += diagonal
-    right = judged.T @ (side.weights[span] * side.targets[span])
-    found = linalg.solve(system, right, assume_a="pos", overwrite_a=True)
-    return found.astype(np.float32, copy=False)
-
-
-def _worked_in(V: FloatArray, users: _Side, given: Parameters) -> FloatArray:
+def _worked_in(V: FloatArray, users: Side, given: Parameters) -> FloatArray:
     """z = L⁻¹ v for A₀ = α VᵀV + ρI = L Lᵀ, with the ρ of a user of the mean number of likes."""
     heard = users.lengths > 0
     liked = np.add.reduceat(users.targets, users.offsets[:-1][heard]).mean()

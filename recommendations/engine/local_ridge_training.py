@@ -15,13 +15,15 @@ import numpy as np
 from scipy import sparse
 
 from recommendations.engine.checkpoints import Checkpoints
+from recommendations.engine.earlier import SONGS, Earlier
 from recommendations.engine.heavy_users import counted, sampled
-from recommendations.engine.interactions import FloatArray, Interactions
+from recommendations.engine.interactions import BoolArray, FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
+from recommendations.engine.local_refresh import Solved, come_near, solved_earlier
 from recommendations.engine.local_solving import solve
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
-from recommendations.engine.neighbours import nearest
+from recommendations.engine.neighbours import Gram
 from recommendations.engine.refusals import LEAST, MOST, Ranges
 
 DEFAULTS: Parameters = {
@@ -50,8 +52,11 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    earlier: Earlier | None = None,
 ) -> ItemModel:
     """Solve every song's regression. The seed draws the sample of heavy users' likes, if any.
+
+    earlier: to solve those alone that moved since (local_refresh.py).
 
     Memory: the likes twice, a few arrays of (n_songs, neighbours), and the Gram matrix of at most
     8,192 songs; never that of a large catalogue. Raises TrainingFailed.
@@ -60,16 +65,22 @@ def fit(
     weights = _user_weights(interactions.likes, float(given["damping"]))
     likes = sampled(interactions.likes, seed=seed)
     columns = likes.T.tocsr()
-    gram_diagonal = columns @ weights
-    diagonal = gram_diagonal * (1 + given["kappa"]) + given["ridge"]
-    diagonal = np.asarray(diagonal, np.float32)
+    diagonal = (columns @ weights) * (1 + given["kappa"]) + given["ridge"]
+    gram = Gram(likes, columns, weights, np.asarray(diagonal, np.float32))
     k = max(1, min(int(given["neighbours"]), interactions.n_songs - 1))
-    found = nearest(likes, columns, weights, diagonal, k, _part(progress, 0.0, 0.5), checkpoints)
-    solved = solve(columns, weights, diagonal, found, _part(progress, 0.5, 1.0), checkpoints)
-    if not np.isfinite(solved).all():
+    solved = solved_earlier(earlier, interactions.n_songs, k)
+    # Pieces are of all songs: of a refresh there are none.
+    pieces = checkpoints if earlier is None else None
+    again = _solve_moved(gram, solved, interactions, progress, pieces)
+    if not np.isfinite(solved.weights).all():
         raise TrainingFailed("the songs' equations cannot be solved in 32 bits: use a larger ridge")
-    solved *= _discounts(interactions, float(given["discount"]))[:, None]
-    return item_model("local_ridge", interactions, found, solved, base=float(given["base"]))
+    if earlier is not None:
+        earlier.solved_again.append(int(np.count_nonzero(again)))
+    if checkpoints is not None:
+        checkpoints.save(SONGS, solved.arrays())
+    found = gram.neighbours(solved.rows, solved.gram)
+    discounted = solved.weights * _discounts(interactions, float(given["discount"]))[:, None]
+    return item_model("local_ridge", interactions, found, discounted, base=float(given["base"]))
 
 
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
@@ -83,6 +94,27 @@ def projected_seconds(interactions: Interactions, parameters: Parameters) -> flo
     pairs = float((np.minimum(degrees, counted(degrees)) ** 2).sum())
     a_song = 3e-5 + 8e-5 * k**2
     return 6e-9 * pairs + 1e-6 * k * float(degrees.sum()) + a_song * interactions.n_songs
+
+
+def _solve_moved(
+    gram: Gram,
+    solved: Solved,
+    interactions: Interactions,
+    progress: Progress | None,
+    pieces: Checkpoints | None,
+) -> BoolArray:
+    """Find the neighbours and weights of every song that moved; which they are, (n_songs,)."""
+    again = solved.moved(interactions)
+    songs = np.flatnonzero(again).astype(np.int32)
+    gram.find_nearest(songs, solved.rows, solved.gram, _part(progress, 0.0, 0.5), pieces)
+    near = come_near(solved, again, gram.scale)
+    songs = np.flatnonzero(near).astype(np.int32)
+    gram.find_nearest(songs, solved.rows, solved.gram)
+    again |= near
+    solved.weights[again] = solved.gram[again]
+    solve(gram, solved.rows, solved.weights, again, _part(progress, 0.5, 1.0), pieces)
+    solved.own[again] = solved.near[again] = 0
+    return again
 
 
 def _user_weights(likes: sparse.csr_array, damping: float) -> FloatArray:

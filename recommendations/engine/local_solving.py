@@ -13,18 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
-from scipy import sparse
 
 from recommendations.engine.checkpoints import Checkpoints, Forgetful
 from recommendations.engine.grouping import groups
-from recommendations.engine.interactions import FloatArray, IntArray
+from recommendations.engine.interactions import BoolArray, FloatArray, IntArray
 from recommendations.engine.local_systems import (
     by_user,
     fill_rows,
     solve_alone,
     solve_together,
 )
-from recommendations.engine.neighbours import Neighbours
+from recommendations.engine.neighbours import Gram
 
 # Neighbours of a group together, at most: a Gram matrix of 256 MB.
 MOST_TOGETHER: Final = 8192
@@ -40,33 +39,31 @@ _PART = 1.0
 
 
 def solve(
-    columns: sparse.csr_array,
-    weights: FloatArray,
-    diagonal: FloatArray,
-    neighbours: Neighbours,
+    gram: Gram,
+    rows: IntArray,
+    solved: FloatArray,
+    songs: BoolArray,
     progress: Callable[[float], None] | None = None,
     checkpoints: Checkpoints | None = None,
-) -> FloatArray:
-    """The weights of each song's neighbours, (G[N,N] + Λ)⁻¹ G[N,j]: float32 (n_songs, K).
+) -> None:
+    """Find the weights of these songs' neighbours, (G[N,N] + Λ)⁻¹ G[N,j].
 
-    columns: Xᵀ (n_songs, n_users). weights: of each user, for G = Xᵀ diag(weights) X.
-    diagonal: Λ + diag G, (n_songs,).
+    rows: the neighbours of all songs, (n_songs, K). solved: float32 (n_songs, K), the right sides
+    G[N,j] of the songs in question, overwritten by the weights. songs: which, (n_songs,).
     """
-    kept, solved = checkpoints or Forgetful(), neighbours.gram.copy()
-    done = 0
+    kept, done, wanted = checkpoints or Forgetful(), 0, np.count_nonzero(songs)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        solver = _Solver(columns, weights, diagonal, neighbours.rows, solved, pool)
-        for at, (songs, together) in enumerate(solver.pieces()):
+        solver = _Solver(gram, rows, solved, pool)
+        for at, (piece, together) in enumerate(solver.pieces(songs)):
             name = f"solved-{at}"
             if found := kept.load(name):
-                solved[songs] = found["solved"]
+                solved[piece] = found["solved"]
             else:
-                solver.solve(songs, together)
-                kept.save(name, {"solved": solved[songs]})
-            done += len(songs)
+                solver.solve(piece, together)
+                kept.save(name, {"solved": solved[piece]})
+            done += len(piece)
             if progress:
-                progress(done / len(solved))
-    return solved
+                progress(done / wanted)
 
 
 class _Solver:
@@ -76,16 +73,10 @@ class _Solver:
     """
 
     def __init__(
-        self,
-        columns: sparse.csr_array,
-        weights: FloatArray,
-        diagonal: FloatArray,
-        rows: IntArray,
-        solved: FloatArray,
-        pool: ThreadPoolExecutor,
+        self, gram: Gram, rows: IntArray, solved: FloatArray, pool: ThreadPoolExecutor
     ) -> None:
-        self._offsets, self._users = columns.indptr, columns.indices
-        self._weights, self._diagonal = weights, diagonal
+        self._offsets, self._users = gram.columns.indptr, gram.columns.indices
+        self._weights, self._diagonal = gram.weights, gram.diagonal
         self._rows, self._solved, self._pool = rows, solved, pool
         self._counts = np.diff(self._offsets).astype(np.int64)
         # The last for the padding, -1.
@@ -93,16 +84,16 @@ class _Solver:
         self._most = max(rows.shape[1], min(MOST_TOGETHER, len(rows)))
         self._room = np.empty(0, np.float32)
 
-    def pieces(self) -> Iterator[tuple[IntArray, IntArray | None]]:
-        """All songs in pieces that come from the neighbours alone, the same each time.
+    def pieces(self, wanted: BoolArray) -> Iterator[tuple[IntArray, IntArray | None]]:
+        """The songs wanted in pieces that come from the neighbours alone, the same each time.
 
         Beside the songs, the rows of all their neighbours where they are to be solved together.
         """
         worth = self._alone > _LIKES_A_CELL * self._rows.shape[1] ** 2
-        separate = np.flatnonzero(~worth).astype(np.int32)
+        separate = np.flatnonzero(wanted & ~worth).astype(np.int32)
         for start in range(0, len(separate), _PIECE):
             yield separate[start : start + _PIECE], None
-        for songs, support in groups(self._rows, worth, self._most):
+        for songs, support in groups(self._rows, wanted & worth, self._most):
             likes = len(support) ** 2 / _CELLS_A_LIKE + 2 * self._counts[support].sum()
             yield songs, support if likes < _PART * self._alone[songs].sum() else None
 

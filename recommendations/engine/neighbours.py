@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -107,25 +108,24 @@ def _choose(
     user_songs: IntArray,
     weights: FloatArray,
     scale: FloatArray,
-    first: int,
+    songs: IntArray,
     sums: FloatArray,
     touched: IntArray,
     held: FloatArray,
     rows: IntArray,
     gram: FloatArray,
 ) -> None:
-    """Write the nearest songs of the songs ``first``, ``first + 1``, … into rows and gram (m, k).
+    """Write the nearest songs of these songs into rows and gram (len(songs), k).
 
     Scratch: sums (n_songs,) of 0, left so; touched (n_songs,); held (k,), the likenesses of the
     songs kept so far.
     """
     for r in range(len(rows)):
-        begin, end = song_offsets[first + r], song_offsets[first + r + 1]
-        users = song_users[begin:end]
+        users = song_users[song_offsets[songs[r]] : song_offsets[songs[r] + 1]]
         count = _add_up(users, user_offsets, user_songs, weights, sums, touched)
         size = 0
         for other in touched[:count]:
-            if other != first + r:
+            if other != songs[r]:
                 size = _keep(held, rows[r], size, sums[other] * scale[other], other)
         for at in range(size):
             gram[r, at] = sums[rows[r, at]]
@@ -133,72 +133,83 @@ def _choose(
             sums[other] = np.float32(0)
 
 
-def _fill(
-    first: int,
-    likes: sparse.csr_array,
-    columns: sparse.csr_array,
-    weights: FloatArray,
-    scale: FloatArray,
-    rows: IntArray,
-    gram: FloatArray,
-) -> None:
-    """Write the nearest songs of the songs from ``first`` on into rows and gram, by row."""
-    n_songs, k = likes.shape[1], rows.shape[1]
-    _choose(
-        columns.indptr,
-        columns.indices,
-        likes.indptr,
-        likes.indices,
-        weights,
-        scale,
-        first,
-        np.zeros(n_songs, np.float32),
-        np.empty(n_songs, np.int32),
-        np.empty(k, np.float32),
-        rows,
-        gram,
-    )
-    order = np.argsort(rows, axis=1)
-    rows[:] = np.take_along_axis(rows, order, axis=1)
-    gram[:] = np.take_along_axis(gram, order, axis=1)
+@dataclass(frozen=True)
+class Gram:
+    """The Gram matrix G = Xᵀ diag(weights) X of songs, made a song at a time and never whole.
 
-
-def nearest(
-    likes: sparse.csr_array,
-    columns: sparse.csr_array,
-    weights: FloatArray,
-    diagonal: FloatArray,
-    k: int,
-    progress: Callable[[float], None] | None = None,
-    checkpoints: Checkpoints | None = None,
-) -> Neighbours:
-    """The k songs of greatest likeness to each song, ties by row.
-
-    likes: X (n_users, n_songs). columns: Xᵀ. weights: of each user, (n_users,), for
-    G = Xᵀ diag(weights) X. diagonal: Λ + diag G, (n_songs,). In a ridge regression of song j the
-    gain of one neighbour i alone is G_ij² / Λ_i, so likeness ranks them by what they explain.
-    The Gram matrix is made a song at a time and never whole.
+    likes: X (n_users, n_songs). columns: Xᵀ. weights: of each user, (n_users,). diagonal:
+    Λ + diag G, (n_songs,).
     """
-    n_songs, kept = likes.shape[1], checkpoints or Forgetful()
-    rows = np.full((n_songs, k), _END, np.int32)
-    gram = np.zeros((n_songs, k), np.float32)
-    scale = (1.0 / np.sqrt(diagonal)).astype(np.float32)
 
-    def fill(start: int) -> None:
-        span = slice(start, start + _BLOCK)
-        _fill(start, likes, columns, weights, scale, rows[span], gram[span])
+    likes: sparse.csr_array
+    columns: sparse.csr_array
+    weights: FloatArray
+    diagonal: FloatArray
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, n_songs, _PIECE):
-            piece = slice(start, min(n_songs, start + _PIECE))
-            name = f"neighbours-{start}"
-            if found := kept.load(name):
-                rows[piece], gram[piece] = found["rows"], found["gram"]
-            else:
-                # list: to raise what a thread raised.
-                list(pool.map(fill, range(piece.start, piece.stop, _BLOCK)))
-                kept.save(name, {"rows": rows[piece], "gram": gram[piece]})
-            if progress:
-                progress(piece.stop / n_songs)
-    rows[rows == _END] = -1
-    return Neighbours(rows, gram, gram * scale[rows] * scale[:, None])
+    @cached_property
+    def scale(self) -> FloatArray:
+        """1 / sqrt(Λ + diag G), float32 (n_songs,)."""
+        return (1.0 / np.sqrt(self.diagonal)).astype(np.float32)
+
+    def find_nearest(
+        self,
+        songs: IntArray,
+        rows: IntArray,
+        gram: FloatArray,
+        progress: Callable[[float], None] | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
+        """Write the K songs of greatest likeness to each of these songs, ties by row.
+
+        In a ridge regression of song j the gain of one neighbour i alone is G_ij² / Λ_i, so
+        likeness ranks them by what they explain. rows, gram: as in ``Neighbours``, of all songs.
+        """
+        kept, find = checkpoints or Forgetful(), partial(self._near, k=rows.shape[1])
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(songs), _PIECE):
+                piece, name = songs[start : start + _PIECE], f"neighbours-{start}"
+                if found := kept.load(name):
+                    rows[piece], gram[piece] = found["rows"], found["gram"]
+                else:
+                    blocks = [piece[at : at + _BLOCK] for at in range(0, len(piece), _BLOCK)]
+                    for block, near in zip(blocks, pool.map(find, blocks), strict=True):
+                        rows[block], gram[block] = near
+                    kept.save(name, {"rows": rows[piece], "gram": gram[piece]})
+                if progress:
+                    progress((start + len(piece)) / len(songs))
+
+    def neighbours(self, rows: IntArray, gram: FloatArray) -> Neighbours:
+        """Songs with their entries of G, and how like they are."""
+        return Neighbours(rows, gram, gram * self.scale[rows] * self.scale[:, None])
+
+    def _near(self, songs: IntArray, k: int) -> tuple[IntArray, FloatArray]:
+        """The rows and entries of the songs nearest to these, by row: (len(songs), k) each."""
+        n_songs = self.likes.shape[1]
+        rows, gram = np.full((len(songs), k), _END, np.int32), np.zeros((len(songs), k), np.float32)
+        _choose(
+            self.columns.indptr,
+            self.columns.indices,
+            self.likes.indptr,
+            self.likes.indices,
+            self.weights,
+            self.scale,
+            songs,
+            np.zeros(n_songs, np.float32),
+            np.empty(n_songs, np.int32),
+            np.empty(k, np.float32),
+            rows,
+            gram,
+        )
+        order = np.argsort(rows, axis=1)
+        rows = np.take_along_axis(rows, order, axis=1)
+        gram = np.take_along_axis(gram, order, axis=1)
+        rows[rows == _END] = -1
+        return rows, gram
+
+
+def nearest(gram: Gram, k: int, progress: Callable[[float], None] | None = None) -> Neighbours:
+    """The k songs of greatest likeness to each song."""
+    n_songs = len(gram.diagonal)
+    rows, entries = np.full((n_songs, k), -1, np.int32), np.zeros((n_songs, k), np.float32)
+    gram.find_nearest(np.arange(n_songs, dtype=np.int32), rows, entries, progress)
+    return gram.neighbours(rows, entries)

@@ -143,10 +143,11 @@ def test_a_retraining_stopped_in_its_final_fit_goes_on_from_there(
     starts: list[int] = []
     fit = algorithms.fit
 
-    def watched(recipe: Recipe, data: Interactions, progress: Any = None, kept: Any = None) -> Any:
-        if kept is not None:
-            starts.append(len(list(kept.folder.glob("*"))))
-        return fit(recipe, data, progress, kept)
+    def watched(recipe: Recipe, data: Interactions, *given: Any) -> Any:
+        # Progress, checkpoints, and what an earlier training left.
+        if len(given) > 1:
+            starts.append(len(list(given[1].folder.glob("*"))))
+        return fit(recipe, data, *given)
 
     def stopping(what: str, share: float) -> None:
         if what == "ials" and share > 0.5:

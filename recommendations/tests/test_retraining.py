@@ -20,7 +20,7 @@ from recommendations.models import Lease, ModelVersion, Song, TrainingRun
 from recommendations.serving.answers import recommend_for
 from recommendations.serving.ordering import Wanted
 from recommendations.tests import casts
-from recommendations.training import retraining, versions
+from recommendations.training import one_at_a_time, versions
 from recommendations.training.retraining import retrain
 
 pytestmark = pytest.mark.django_db
@@ -89,14 +89,14 @@ def test_unchanged_data_are_not_trained_on_again(town: None) -> None:
 
 
 def test_while_one_trains_another_does_not(town: None) -> None:
-    with lease(retraining.LEASE, renew=False):
+    with lease(one_at_a_time.LEASE, renew=False):
         assert retrain().status == "skipped"
     assert TrainingRun.objects.count() == 0
 
 
 def test_the_lease_of_a_trainer_that_died_here_does_not_stop_the_next(town: None) -> None:
     Lease.objects.create(
-        name=retraining.LEASE,
+        name=one_at_a_time.LEASE,
         # This process's id, but of one that started before it: the id was given out again.
         holder=f"{socket.gethostname()[:64]}:{os.getpid()}:1:dead",
         expires_at=datetime.now(UTC) + timedelta(minutes=15),

@@ -10,7 +10,7 @@ from django.test import Client
 from recommendations.management.commands.retrain import in_words
 from recommendations.models import TrainingRun
 from recommendations.tests import casts
-from recommendations.training import report_words, retraining
+from recommendations.training import publishing, report_words
 from recommendations.training.retraining import retrain
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def test_a_report_that_fails_costs_no_training(
     def broken(*_: object, **__: object) -> None:
         raise ValueError("no such figure")
 
-    monkeypatch.setattr(retraining, "report_of_training", broken)
+    monkeypatch.setattr(publishing, "report_of_training", broken)
     client.force_login(User.objects.create_superuser("root"))
 
     outcome = retrain(algorithm="popularity")

@@ -23,7 +23,7 @@ from recommendations.engine.model import Arrays, Recipe
 logger = logging.getLogger(__name__)
 
 # Raised when pieces are cut otherwise or hold other things: older ones are then of no use.
-FORMAT = 2
+FORMAT = 3
 # Which arrays a piece has, beside them: a damaged table of contents can lose one.
 _NAMES = "-names"
 

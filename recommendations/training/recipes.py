@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
-
 from recommendations.engine import algorithms
 from recommendations.engine.model import Recipe
 from recommendations.engine.selection import LAST
-from recommendations.models import ModelVersion, TrainingRun
+from recommendations.models import ModelVersion
+from recommendations.training.runs import went_live, whole
 
 # How many trainings that went live are looked at for ten different recipes.
 _LOOKED_AT: Final = 200
@@ -31,7 +30,7 @@ def last_recipes() -> list[Recipe]:
     days are good for that order alone.
     """
     found: list[tuple[Recipe, float]] = []
-    for row in _went_live().values(
+    for row in whole(went_live()).values(
         "algorithm",
         "parameters",
         "metrics__seed",
@@ -45,12 +44,6 @@ def last_recipes() -> list[Recipe]:
         if len(found) == LAST:
             break
     return [recipe for recipe, _ in sorted(found, key=lambda each: -each[1])]
-
-
-def _went_live() -> QuerySet[TrainingRun]:
-    """Trainings whose model went live by itself or by hand, the last first."""
-    by_hand = Q(model_version__activated_at__isnull=False)
-    return TrainingRun.objects.filter(Q(status=TrainingRun.Status.LIVE) | by_hand).order_by("-pk")
 
 
 def _lift(row: Mapping[str, Any]) -> float:

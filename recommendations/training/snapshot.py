@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from django.db.backends.utils import CursorWrapper
 
@@ -21,12 +22,14 @@ class Snapshot:
 
     songs: (song_id, artist, genre) in the order of the model's rows: the most liked first, so that
         equal scores rank the more popular song higher, then by song id.
+    listeners: the database's key of each user row, int64 (n_users,), theirs for good.
     watermark: what the data were, to tell later whether they have changed since; and, as
         newest_order_key, the greatest order key of a judgement, to tell what was said later.
     """
 
     songs: list[tuple[str, str, str]]
     interactions: Interactions
+    listeners: npt.NDArray[np.int64]
     watermark: dict[str, int | str]
 
 
@@ -35,13 +38,15 @@ def take() -> Snapshot:
     with one_moment() as cursor:
         songs = _songs(cursor)
         watermark = _watermark(cursor, songs)
-        interactions = _interactions(cursor, pd.Index([song_id for song_id, _, _ in songs]))
+        interactions, listeners = _interactions(
+            cursor, pd.Index([song_id for song_id, _, _ in songs])
+        )
     watermark["newest_order_key"] = int(interactions.times.max(initial=0))
     popular_first = np.argsort(-interactions.like_counts, kind="stable")
     songs = [songs[row] for row in popular_first]
     interactions = _with_rows_moved(interactions, popular_first)
     traits = SongIndex.build(songs, interactions.like_counts).traits()
-    return Snapshot(songs, replace(interactions, traits=traits), watermark)
+    return Snapshot(songs, replace(interactions, traits=traits), listeners, watermark)
 
 
 def current_watermark() -> dict[str, int | str]:
@@ -80,8 +85,13 @@ def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict
     }
 
 
-def _interactions(cursor: CursorWrapper, song_ids: pd.Index) -> Interactions:
-    """Judgements of songs that are in the catalogue; withdrawn ones are none."""
+def _interactions(
+    cursor: CursorWrapper, song_ids: pd.Index
+) -> tuple[Interactions, npt.NDArray[np.int64]]:
+    """Judgements of songs that are in the catalogue; withdrawn ones are none. And whose they are.
+
+    The listeners' keys stand in the order of the user rows, ascending.
+    """
     cursor.execute(
         "SELECT listener_id, song_id, value, order_key FROM user_profile WHERE value <> 0"
     )
@@ -92,7 +102,7 @@ def _interactions(cursor: CursorWrapper, song_ids: pd.Index) -> Interactions:
     listeners, songs, values, times = (_joined(column) for column in columns)
     known = songs >= 0
     users, distinct = pd.factorize(listeners[known], sort=True)
-    return Interactions(
+    interactions = Interactions(
         users=users.astype(np.int32),
         songs=songs[known].astype(np.int32, copy=False),
         values=values[known].astype(np.int8, copy=False),
@@ -100,6 +110,7 @@ def _interactions(cursor: CursorWrapper, song_ids: pd.Index) -> Interactions:
         n_users=len(distinct),
         n_songs=len(song_ids),
     )
+    return interactions, distinct
 
 
 def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:

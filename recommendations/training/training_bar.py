@@ -27,3 +27,7 @@ def training_bar() -> Iterator[Progress]:
             bar.update(share - bar.n)
 
         yield advance
+
+
+def silent(what: str, share: float) -> None:
+    """Report progress to nobody."""

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,7 +12,9 @@ from recommendations.engine import algorithms
 from recommendations.engine.model import TrainingFailed
 from recommendations.model_store import BrokenArtifact
 from recommendations.training import report_words
-from recommendations.training.retraining import Outcome, retrain
+from recommendations.training.one_at_a_time import Outcome
+from recommendations.training.refreshing import refresh
+from recommendations.training.retraining import retrain
 from recommendations.training.training_bar import training_bar
 
 # As shells count a process that Ctrl-C ended.
@@ -27,18 +30,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = ["auto", *algorithms.ALGORITHMS]
-        parser.add_argument("--algorithm", choices=names, help="instead of MODEL_ALGORITHM")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--algorithm", choices=names, help="instead of MODEL_ALGORITHM")
+        which.add_argument(
+            "--refresh",
+            action="store_true",
+            help="choose nothing: the live model's recipe, solving again what moved since",
+        )
         parser.add_argument(
             "--if-changed", action="store_true", help="only if songs or profiles changed"
         )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, algorithm: str | None, if_changed: bool, **options: Any) -> str:
+        train = refresh if options["refresh"] else partial(retrain, algorithm=algorithm)
         try:
             with training_bar() as progress:
-                outcome = retrain(
-                    algorithm=algorithm, only_if_changed=if_changed, progress=progress
-                )
+                outcome = train(only_if_changed=if_changed, progress=progress)
         except TrainingFailed as error:
             raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
         except KeyboardInterrupt:

@@ -1,13 +1,12 @@
 """Stopped trainings: what they finished is not done again, and they end as if never stopped."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 
 from recommendations.engine import algorithms, local_solving, neighbours
 from recommendations.engine.checkpoints import Checkpoints, Within
-from recommendations.engine.model import Arrays, Model, Recipe
+from recommendations.engine.model import Model, Recipe
+from recommendations.tests.engine.in_memory import Kept
 from recommendations.tests.engine.worlds import listeners_with_taste
 
 WORLD = listeners_with_taste(users=120, songs=60)
@@ -24,22 +23,6 @@ RECIPES = {
 
 class Stopped(Exception):
     """The training was stopped here."""
-
-
-@dataclass
-class Kept(Checkpoints):
-    """Checkpoints in memory, and the names of what was saved."""
-
-    pieces: dict[str, Arrays] = field(default_factory=dict)
-    saved: list[str] = field(default_factory=list)
-
-    def load(self, name: str) -> Arrays | None:
-        return self.pieces.get(name)
-
-    def save(self, name: str, arrays: Arrays) -> None:
-        # Copies: the training goes on with the same memory.
-        self.pieces[name] = {each: array.copy() for each, array in arrays.items()}
-        self.saved.append(name)
 
 
 @pytest.fixture(autouse=True)

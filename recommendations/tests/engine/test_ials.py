@@ -8,6 +8,7 @@ import pytest
 from recommendations.engine import ials_training
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.ials import IALS
+from recommendations.engine.ials_solving import solve_side
 from recommendations.engine.interactions import FloatArray, Interactions
 from recommendations.engine.model import NoKnownSongs, TrainingFailed
 from recommendations.engine.popularity import fit as fit_popularity
@@ -84,8 +85,8 @@ def test_each_side_is_where_the_loss_is_least(d: int) -> None:
     rng = np.random.default_rng(0)
     V = rng.standard_normal((world.n_songs, d)).astype(np.float32)
     with ThreadPoolExecutor(2) as pool:
-        U = ials_training._solve_side(users, V, GIVEN["unobserved"], pool)
-        W = ials_training._solve_side(songs, U, GIVEN["unobserved"], pool)
+        U = solve_side(users, V, GIVEN["unobserved"], pool)
+        W = solve_side(songs, U, GIVEN["unobserved"], pool)
 
     def of_users(factors: FloatArray) -> float:
         return loss(factors, V, world, GIVEN)
@@ -109,7 +110,7 @@ def test_folding_in_gives_a_training_user_of_mean_length_the_score_of_the_traini
     users, _ = ials_training._sides(world, given)
     V = rng.standard_normal((15, 6)).astype(np.float32)
     with ThreadPoolExecutor(2) as pool:
-        U = ials_training._solve_side(users, V, given["unobserved"], pool)
+        U = solve_side(users, V, given["unobserved"], pool)
     model = IALS(ials_training._worked_in(V, users, given))
 
     for user in (0, 7, 39):

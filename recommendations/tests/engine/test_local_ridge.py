@@ -16,7 +16,7 @@ from recommendations.engine.compiling import compiled
 from recommendations.engine.interactions import IntArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import NoKnownSongs, Parameters
-from recommendations.engine.neighbours import nearest
+from recommendations.engine.neighbours import Gram, nearest
 from recommendations.tests.engine.worlds import (
     interactions,
     listeners_with_taste,
@@ -129,7 +129,8 @@ def test_a_song_of_many_users_is_counted_as_one_of_few() -> None:
     G = X.T @ X
     np.fill_diagonal(G, 0)
 
-    found = nearest(likes, likes.T.tocsr(), np.ones(40, np.float32), np.ones(400, np.float32), 399)
+    ones = np.ones(400, np.float32)
+    found = nearest(Gram(likes, likes.T.tocsr(), ones[:40], ones), 399)
 
     pairs = likes.T @ np.diff(likes.indptr)
     assert (pairs[pairs > 0] < 50).any() and (pairs >= 50).any()
@@ -148,7 +149,8 @@ def test_the_nearest_songs_share_most_users_for_their_size_and_ties_go_by_row() 
     )
     diagonal = world.like_counts.astype(np.float32) + 1
 
-    found = nearest(world.likes, world.likes.T.tocsr(), np.ones(4, np.float32), diagonal, 2)
+    columns, ones = world.likes.T.tocsr(), np.ones(4, np.float32)
+    found = nearest(Gram(world.likes, columns, ones, diagonal), 2)
 
     assert found.rows[0].tolist() == [1, 3]
     assert found.likeness[0, 1] == pytest.approx(2 / np.sqrt(5 * 3))

@@ -1,0 +1,252 @@
+"""A refresh, from the database to the live version."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from recommendations import forgotten, model_store
+from recommendations.leases import lease
+from recommendations.models import ModelVersion, Song, TrainingRun
+from recommendations.serving.answers import recommend_for
+from recommendations.serving.ordering import Wanted
+from recommendations.tasks import refresh_if_changed
+from recommendations.tests import casts
+from recommendations.training import one_at_a_time, solved_songs, versions
+from recommendations.training.recipes import last_recipes, recipe_of
+from recommendations.training.refreshing import refresh
+from recommendations.training.retraining import data_changed, retrain
+from recommendations.training.runs import REFRESHED
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, settings: Any) -> Path:
+    """Where a training leaves what the next refresh goes on from."""
+    settings.STATE_DIR = tmp_path
+    settings.MODEL_ALGORITHM = "local_ridge"
+    settings.TRAINING_BUDGET_SECONDS = 3
+    return tmp_path / "solved"
+
+
+def add_song() -> None:
+    """A song that comes after the training, and that those like who like rock."""
+    Song.objects.create(song_id="r5", title="Rock r5", artist="Band 5", genre="Rock")
+    for n in range(6):
+        casts.judge(f"rocker{n}", {"r5": 1})
+
+
+def solved_again(version: str | None) -> list[int]:
+    """How many songs the training of the version solved again."""
+    run = TrainingRun.objects.get(model_version__version=version)
+    found: list[int] = run.metrics[REFRESHED]["solved_again"]
+    return found
+
+
+def test_a_refresh_goes_live_by_the_live_recipe_and_knows_new_songs(town: None) -> None:
+    casts.publish("v1")
+    first = refresh()
+    add_song()
+    assert "r5" not in [each["song"]["song_id"] for each in shown("rocker9")]
+
+    outcome = refresh()
+
+    assert outcome.status == "live" and outcome.version != first.version
+    live = ModelVersion.objects.get(is_live=True)
+    assert live.version == outcome.version
+    was = ModelVersion.objects.get(version=first.version)
+    assert recipe_of(live) == recipe_of(was)
+    assert f"{first.version} refreshed" in outcome.reason
+    # Rock and the song without a like: nothing came near jazz.
+    assert 1 < solved_again(outcome.version)[0] < 7
+    assert "r5" in [each["song"]["song_id"] for each in shown("rocker9")]
+    stored = model_store.load(live.version)
+    assert stored.manifest["metrics"][REFRESHED]["solved_again"] == solved_again(live.version)
+
+
+def shown(user_id: str) -> list[dict[str, Any]]:
+    """The list of a user."""
+    results: list[dict[str, Any]] = recommend_for(user_id, Wanted())["results"]
+    return results
+
+
+def test_nothing_is_solved_where_nothing_changed_and_asked_nothing_is_done(town: None) -> None:
+    first = retrain()
+
+    assert refresh(only_if_changed=True).status == "unchanged"
+    outcome = refresh()
+
+    assert outcome.status == "live"
+    assert solved_again(outcome.version) == [0]
+    before, after = (model_store.load(str(each)).model for each in (first.version, outcome.version))
+    for name, array in before.arrays().items():
+        assert (after.arrays()[name] == array).all(), name
+
+
+def test_one_refresh_follows_another(town: None) -> None:
+    retrain()
+    add_song()
+    refresh()
+    casts.judge("rocker7", {"r5": 1})
+
+    outcome = refresh(only_if_changed=True)
+
+    assert outcome.status == "live"
+    assert solved_again(outcome.version)[0] >= 1
+    assert refresh(only_if_changed=True).status == "unchanged"
+
+
+def test_without_a_live_model_there_is_nothing_to_refresh(town: None) -> None:
+    outcome = refresh()
+
+    assert (outcome.status, outcome.version) == ("skipped", None)
+    assert "train one first" in outcome.reason
+    assert TrainingRun.objects.count() == 0
+
+
+def test_while_one_trains_another_does_not_refresh(town: None) -> None:
+    retrain()
+    with lease(one_at_a_time.LEASE, renew=False):
+        assert refresh().status == "skipped"
+
+
+def lose(folder: Path) -> None:
+    (folder / "songs.npz").unlink()
+
+
+def damage(folder: Path) -> None:
+    file = folder / "songs.npz"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    file.write_bytes(content)
+
+
+def damage_about(folder: Path) -> None:
+    (folder / "about.npz").write_bytes(b"PK")
+
+
+@pytest.mark.parametrize("spoil", [lose, damage, damage_about])
+def test_without_what_the_training_left_every_song_is_solved(
+    town: None, folder: Path, spoil: Any
+) -> None:
+    retrain()
+    add_song()
+    spoil(folder)
+
+    outcome = refresh()
+
+    assert outcome.status == "live"
+    assert solved_again(outcome.version) in ([], [10])
+    assert "r5" in [each["song"]["song_id"] for each in shown("rocker9")]
+    # And the next one goes on from this.
+    casts.judge("rocker7", {"r5": 1})
+    assert 0 < solved_again(refresh().version)[0] < 10
+
+
+def test_whoever_was_forgotten_is_leant_on_by_no_song(town: None) -> None:
+    retrain()
+    forgotten.mark("somebody", 1)
+
+    outcome = refresh()
+
+    assert solved_again(outcome.version) == []
+    assert "all solved" in outcome.reason
+
+
+def test_what_is_left_of_a_format_of_before_is_not_read(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrain()
+    monkeypatch.setattr(solved_songs, "FORMAT", solved_songs.FORMAT + 1)
+
+    assert solved_again(refresh().version) == []
+
+
+def test_another_live_recipe_is_not_mixed_with_what_was_left(town: None, settings: Any) -> None:
+    casts.publish("v1")
+    retrain()
+    versions.activate("v1")
+
+    outcome = refresh()
+
+    live = ModelVersion.objects.get(is_live=True)
+    assert recipe_of(live) == casts.RIDGE
+    assert solved_again(outcome.version) == []
+    assert solved_again(refresh().version) == [0]
+
+
+def test_a_refused_training_leaves_what_belongs_to_the_live_one(town: None, folder: Path) -> None:
+    retrain()
+    left = (folder / "songs.npz").read_bytes()
+
+    assert retrain(algorithm="popularity").status == "refused"
+
+    assert (folder / "songs.npz").read_bytes() == left
+    assert not list((folder.parent / "checkpoints").glob("*"))
+    assert solved_again(refresh().version) == [0]
+
+
+def test_a_refresh_is_no_training_for_beat_and_none_of_the_last_recipes(town: None) -> None:
+    retrain()
+    add_song()
+    refresh()
+
+    assert data_changed()
+    assert len(last_recipes()) == 1
+    assert retrain(only_if_changed=True).status == "live"
+    assert not data_changed()
+
+
+def test_a_model_without_songs_of_its_own_to_solve_is_trained_whole(
+    town: None, settings: Any
+) -> None:
+    settings.MODEL_ALGORITHM = "popularity"
+    retrain()
+    add_song()
+
+    outcome = refresh()
+
+    assert (outcome.status, outcome.algorithm) == ("live", "popularity")
+    assert "by its recipe, popularity, on all data: 10 songs, all solved" in outcome.reason
+
+
+def test_a_full_disk_costs_the_next_refresh_its_speed_and_nothing_else(
+    town: None, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    retrain()
+    rename = Path.rename
+
+    def full(self: Path, target: Path) -> Path:
+        if self.name == "songs.npz":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    add_song()
+
+    assert refresh().status == "live"
+    assert "the next refresh will train whole" in caplog.text
+
+
+def test_the_command_and_the_task_refresh(town: None) -> None:
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("retrain", "--refresh", "--algorithm", "svd")
+    retrain()
+    add_song()
+    out = StringIO()
+
+    call_command("retrain", "--refresh", "--json", stdout=out)
+
+    said = json.loads(out.getvalue())
+    assert said["live"] and said["metrics"][REFRESHED]["songs"] == 10
+    assert refresh_if_changed()["status"] == "unchanged"
+    out = StringIO()
+    call_command("retrain", "--refresh", "--if-changed", stdout=out)
+    assert out.getvalue().startswith("unchanged")
+    out = StringIO()
+    call_command("models", stdout=out)
+    assert "had moved and were solved again" in out.getvalue()
