@@ -42,11 +42,11 @@ SIZES: Final = {
     50_000_000: (1_000_000, 100_000),
 }
 MODELS: Final = ("popularity", "optimum", "local_ridge", "ials", "blend")
-_METRICS: Final = ("recall@20", "ndcg@10")
-_MOST_ASKED: Final = 10_000
+METRICS: Final = ("recall@20", "ndcg@10")
+MOST_ASKED: Final = 10_000
 # For whom the planted chances are worked out song by song.
 _MOST_TOLD: Final = 2_000
-_RECIPES: Final = {
+RECIPES: Final = {
     "local_ridge": Recipe("local_ridge", {}),
     "ials": Recipe("ials", {"factors": 128}),
 }
@@ -141,7 +141,7 @@ def _rows(world: World, models: list[str], kept: Checkpoints) -> Iterator[dict[s
     if "optimum" in models:
         yield {"model": "optimum", **_optimum(world)}
     trained: list[Model] = []
-    for name, recipe in _RECIPES.items():
+    for name, recipe in RECIPES.items():
         if name in models or "blend" in models:
             model, row = _trained(recipe, world, Within(kept, name))
             trained.append(model)
@@ -179,9 +179,9 @@ def _reached(model: Model, world: World) -> dict[str, Any]:
         world.held_out,
         ks=(10, 20),
         intervals=False,
-        most_users=_MOST_ASKED,
+        most_users=MOST_ASKED,
     )
-    return {"asked": found.users, **{name: round(found.metrics[name], 4) for name in _METRICS}}
+    return {"asked": found.users, **{name: round(found.metrics[name], 4) for name in METRICS}}
 
 
 def _optimum(world: World) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _optimum(world: World) -> dict[str, Any]:
 
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(told, users.tolist()))
-    means = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in _METRICS}
+    means = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in METRICS}
     return {"asked": len(rows), **means}
 
 
