@@ -5,6 +5,8 @@ from typing import Any
 
 from celery import shared_task
 
+from recommendations.models import TrainingRun
+from recommendations.training.one_at_a_time import Outcome
 from recommendations.training.refreshing import refresh
 from recommendations.training.retraining import retrain
 
@@ -12,7 +14,7 @@ from recommendations.training.retraining import retrain
 @shared_task(name="recommendations.retrain_if_changed", ignore_result=True)
 def retrain_if_changed() -> dict[str, Any]:
     """Train when songs or profiles changed; beat sends this every RETRAIN_INTERVAL_SECONDS."""
-    return asdict(retrain(only_if_changed=True))
+    return _trained(retrain(only_if_changed=True))
 
 
 @shared_task(name="recommendations.refresh_if_changed", ignore_result=True)
@@ -24,4 +26,14 @@ def refresh_if_changed() -> dict[str, Any]:
 @shared_task(name="recommendations.retrain_now", ignore_result=True)
 def retrain_now() -> dict[str, Any]:
     """Train, whether or not anything changed."""
-    return asdict(retrain())
+    return _trained(retrain())
+
+
+def _trained(outcome: Outcome) -> dict[str, Any]:
+    """The outcome. Where a challenger was refused, the live recipe learns what is new instead.
+
+    What was forgotten, too, is then gone from what is served.
+    """
+    if outcome.status == TrainingRun.Status.REFUSED:
+        refresh()
+    return asdict(outcome)

@@ -12,14 +12,15 @@ INTERVAL_SECONDS = "2"
 CELERY = ("celery", "-A", "musicrec")
 
 
-@pytest.fixture
-def worker(installations: Callable[..., Installation], redis_url: str) -> Installation:
+def started(
+    installations: Callable[..., Installation], redis_url: str, **settings: str
+) -> Installation:
     """An installation with fixtures loaded, a worker and two beats, and no model yet."""
     here = installations(
         REDIS_URL=redis_url,
-        RETRAIN_INTERVAL_SECONDS=INTERVAL_SECONDS,
         # What is named goes live: whether a training is better is not what is asked here.
         MODEL_ALGORITHM="local_ridge",
+        **settings,
     )
     here.manage("migrate", "--verbosity", "0")
     songs, likes = ROOT / "fixtures" / "songs.csv", ROOT / "fixtures" / "interactions.csv"
@@ -29,6 +30,12 @@ def worker(installations: Callable[..., Installation], redis_url: str) -> Instal
         schedule = str(here.folder / name)
         here.start_module(name, *CELERY, "beat", "--schedule", schedule, "--loglevel", "info")
     return here
+
+
+@pytest.fixture
+def worker(installations: Callable[..., Installation], redis_url: str) -> Installation:
+    """Beats that ask for trainings all the time."""
+    return started(installations, redis_url, RETRAIN_INTERVAL_SECONDS=INTERVAL_SECONDS)
 
 
 def trainings(here: Installation) -> list[tuple[str]]:
@@ -81,3 +88,21 @@ def test_an_operator_has_a_training_run_at_once(worker: Installation) -> None:
 
     assert (status, answer["status"]) == (202, "accepted")
     worker.wait_for(lambda: len(trainings(worker)) == 2, "the training that was asked for")
+
+
+def test_between_trainings_beat_refreshes_what_is_live(
+    installations: Callable[..., Installation], redis_url: str
+) -> None:
+    intervals = {"RETRAIN_INTERVAL_SECONDS": "3600", "REFRESH_INTERVAL_SECONDS": INTERVAL_SECONDS}
+    here = started(installations, redis_url, **intervals)
+    here.manage("retrain")
+    [(first,)] = live(here)
+    web = here.start_web().as_caller(here.manage("issue_token", "--service", "tests"))
+    song = web.call("GET", "/api/v1/users/101/recommendations")[1]["results"][0]["song"]
+
+    web.call("PUT", f"/api/v1/users/101/likes/{song['song_id']}", {"action": "like"})
+    here.manage("consume_likes", "--once")
+
+    here.wait_for(lambda: live(here) != [(first,)], "the refresh")
+    [(_, reason)] = here.query("SELECT id, reason FROM training_run ORDER BY id DESC LIMIT 1")
+    assert f"{first} refreshed" in reason

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import synthetic
 from benchmarks.scale import __main__ as scale
-from benchmarks.scale import one_size
+from benchmarks.scale import one_size, refreshing
 from benchmarks.scale.plotting import write_plot
 from recommendations.engine.model import Recipe
 from recommendations.training.checkpoint_files import CheckpointFiles
@@ -75,3 +75,24 @@ def test_sizes_that_are_not_of_the_curve_are_refused(
     with pytest.raises(SystemExit):
         scale.main()
     assert "sizes are 100000, 1000000" in capsys.readouterr().err
+
+
+def test_a_refresh_is_held_against_a_whole_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["refreshing", "40000", "--shares", "0.002"])
+    monkeypatch.setattr(refreshing, "_NEW_SONGS", 0.02)
+    monkeypatch.setitem(one_size.RECIPES, "ials", Recipe("ials", {"factors": 4, "epochs": 2}))
+
+    refreshing.main()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    ways = [(row[0], row[2]) for row in table]
+    assert ways == [
+        (m, w) for m in ("local_ridge", "ials") for w in ("whole", "stale", "refreshed")
+    ]
+    whole, stale, refreshed = (float(row[7]) for row in table[:3])
+    assert stale == 0 < refreshed <= whole
+    assert 0 < float(table[2][3].rstrip(" %")) < 100

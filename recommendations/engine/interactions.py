@@ -46,8 +46,12 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.users)
 
-    def where(self, mask: BoolArray) -> "Interactions":
-        """The judgements that the mask (n,) names, over the same users and songs."""
+    def in_order(self) -> "Interactions":
+        """The same judgements by user, and each user's by song, whatever order they came in."""
+        return self.where(np.lexsort((self.songs, self.users)))
+
+    def where(self, mask: BoolArray | npt.NDArray[np.int64]) -> "Interactions":
+        """The judgements that a mask (n,) or their places name, over the same users and songs."""
         return Interactions(
             self.users[mask],
             self.songs[mask],

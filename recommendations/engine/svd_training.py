@@ -133,8 +133,10 @@ def _trained(
 def _ratings(interactions: Interactions, given: Parameters, seed: int) -> _Ratings:
     """Likes as 1, dislikes as the given low rating, negatives as 0, shuffled by the seed.
 
-    Shuffled, because by users in turn the songs' factors would chase one user after another.
+    Shuffled, because by users in turn the songs' factors would chase one user after another; and
+    put in order before, so that the order in which they came makes no other model.
     """
+    interactions = interactions.in_order()
     users, songs = sampled_negatives(interactions, int(given["negatives"]), seed=seed)
     values = np.where(interactions.values > 0, LIKE, float(given["dislike"]))
     order = np.random.default_rng(seed).permutation(len(interactions) + len(users))

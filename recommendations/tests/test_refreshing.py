@@ -1,6 +1,8 @@
 """A refresh, from the database to the live version."""
 
 import json
+from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations import forgotten, model_store
+from recommendations.engine import selection
 from recommendations.leases import lease
 from recommendations.models import ModelVersion, Song, TrainingRun
 from recommendations.serving.answers import recommend_for
 from recommendations.serving.ordering import Wanted
-from recommendations.tasks import refresh_if_changed
+from recommendations.tasks import refresh_if_changed, retrain_if_changed
 from recommendations.tests import casts
 from recommendations.training import one_at_a_time, solved_songs, versions
 from recommendations.training.recipes import last_recipes, recipe_of
@@ -199,6 +202,24 @@ def test_a_refresh_is_no_training_for_beat_and_none_of_the_last_recipes(town: No
     assert len(last_recipes()) == 1
     assert retrain(only_if_changed=True).status == "live"
     assert not data_changed()
+
+
+def test_where_beats_challenger_is_refused_the_live_recipe_learns_what_is_new(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    casts.publish("v1")
+    choose = selection.choose
+    refused = partial(replace, promote=False, reason="no better")
+    monkeypatch.setattr(selection, "choose", lambda *a, **k: refused(choose(*a, **k)))
+    add_song()
+
+    assert retrain_if_changed()["status"] == "refused"
+
+    live = ModelVersion.objects.get(is_live=True)
+    assert recipe_of(live) == casts.RIDGE
+    assert "r5" in [each["song"]["song_id"] for each in shown("rocker9")]
+    assert retrain_if_changed()["status"] == "unchanged"
+    assert ModelVersion.objects.count() == 3
 
 
 def test_a_model_without_songs_of_its_own_to_solve_is_trained_whole(

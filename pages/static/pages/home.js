@@ -8,9 +8,14 @@ const FOLLOWING = ["recommended", "opinions"]; // What the controls change, by i
 const controls = document.getElementById("controls");
 let waiting, asking;
 
+/* Whether a control stands where it changes nothing: a slider in its middle, a choice of all. */
+function idle(control, value) {
+  return value === (control.type === "range" ? "0" : "");
+}
+
 /* The address of the list as the controls have it, those that are not set left out. */
 function address() {
-  const set = [...new FormData(controls)].filter(([, value]) => value !== "" && value !== "0");
+  const set = [...new FormData(controls)].filter(([of, value]) => !idle(controls.elements[of], value));
   const query = new URLSearchParams(set).toString();
   return controls.action + (query && `?${query}`);
 }

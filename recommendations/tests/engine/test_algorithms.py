@@ -47,6 +47,17 @@ def test_the_same_recipe_makes_the_same_model(algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
+def test_the_order_in_which_judgements_come_makes_no_other_model(algorithm: str) -> None:
+    recipe = Recipe(algorithm, SMALL.get(algorithm, {}))
+    mixed = WORLD.where(np.random.default_rng(0).permutation(len(WORLD)))
+
+    first, second = (algorithms.fit(recipe, world).arrays() for world in (WORLD, mixed))
+
+    for name in first:
+        assert np.array_equal(first[name], second[name]), name
+
+
+@pytest.mark.parametrize("algorithm", algorithms.ALGORITHMS)
 def test_a_missing_array_is_refused_by_name(algorithm: str) -> None:
     for name in stored(algorithm):
         arrays = stored(algorithm)
