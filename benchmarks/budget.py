@@ -38,8 +38,11 @@ def main() -> None:
     # Begun anew and not forked, so that nothing of one is in the memory of the next.
     processes = multiprocessing.get_context("spawn")
     for budget in options.budgets:
-        with processes.Pool(1) as pool:
-            rows = pool.apply(_measured, (options.data, budget, options.again))
+        pool = processes.Pool(1)
+        rows = pool.apply(_measured, (options.data, budget, options.again))
+        # Not ended by a signal, so that it clears its folder away.
+        pool.close()
+        pool.join()
         for row in rows:
             print(json.dumps(row) if options.json else _line(row), flush=True)
 

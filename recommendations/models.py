@@ -154,6 +154,9 @@ class TrainingRun(models.Model):
     metrics = models.JSONField(default=dict, blank=True)
     watermark = models.JSONField(default=dict, blank=True, help_text="the data that it saw")
     duration_seconds = models.FloatField(null=True, blank=True)
+    refreshed = models.CharField(
+        max_length=64, blank=True, default="", help_text="the version that it brought up to date"
+    )
 
     class Meta:
         db_table = "training_run"

@@ -68,8 +68,9 @@ def fit(
     known, ranges = defaults(recipe.algorithm), {**training.RANGES, **new_songs.RANGES}
     refuse_parameters(recipe.algorithm, recipe.parameters, known, ranges)
     refuse_judgements(interactions)
-    before = [checkpoints, earlier] if _named(recipe.algorithm).in_pieces else []
-    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress, *before)
+    before = {"checkpoints": checkpoints, "earlier": earlier}
+    given = before if _named(recipe.algorithm).in_pieces else {}
+    model: Model = training.fit(interactions, recipe.parameters, recipe.seed, progress, **given)
     return new_songs.lend(model, interactions, recipe.parameters)
 
 

@@ -1,7 +1,7 @@
 """What a training leaves for the next by the same recipe: each song's solution, and how old it is.
 
-A song is solved again where over 1 % of the likes that it was solved from came or went since, and
-where it is new. The others stay as they are until enough has changed around them too.
+A song is solved again where more likes came or went since it was solved than 1 % of those of now,
+and where it is new. The others stay as they are until enough has changed around them too.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Earlier:
     kept: its arrays, by name; those of songs have a row for each song that there was then.
     rows: the row then of each song of now, int32 (n_songs,), -1 for a new one.
     changed: how many likes of each song of now came or went since, float32 (n_songs,).
-    solved_again: receives how many songs each algorithm that looked into it solved again.
+    solved_again: filled by ``fit``: how many songs each algorithm that solves them alone did.
     """
 
     kept: Checkpoints
@@ -38,19 +38,20 @@ class Earlier:
         """The same of a part of a blend."""
         return replace(self, kept=Within(self.kept, name))
 
-    def taken(self, then: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The rows of an array of then in the order of now; zeros for a new song."""
-        found: npt.NDArray[Any] = np.zeros((len(self.rows), *then.shape[1:]), then.dtype)
-        known = self.rows >= 0
-        found[known] = then[self.rows[known]]
-        return found
-
     def renamed(self, songs: IntArray, n_then: int) -> IntArray:
         """Song rows of then as rows of now, -1 for what is no longer there and for -1."""
         now = np.full(n_then + 1, -1, np.int32)
         known = np.flatnonzero(self.rows >= 0).astype(np.int32)
         now[self.rows[known]] = known
         return now[songs]
+
+
+def taken(then: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
+    """The rows of an array of then in the order of now; zeros for a new song, -1."""
+    found: npt.NDArray[Any] = np.zeros((len(rows), *then.shape[1:]), then.dtype)
+    known = rows >= 0
+    found[known] = then[rows[known]]
+    return found
 
 
 def moved(changes: FloatArray, likes: npt.NDArray[np.int64]) -> BoolArray:

@@ -21,7 +21,7 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from recommendations.engine.checkpoints import Checkpoints, Forgetful
-from recommendations.engine.earlier import SONGS, Earlier, moved
+from recommendations.engine.earlier import SONGS, Earlier, moved, taken
 from recommendations.engine.ials import IALS
 from recommendations.engine.ials_solving import Side, solve_side
 from recommendations.engine.interactions import FloatArray, Interactions
@@ -76,6 +76,8 @@ def fit(
         if earlier is None or left is None or left["factors"].shape[1] != d:
             kept, shape = checkpoints or Forgetful(), (interactions.n_songs, d)
             solved = solver.alternate(_begun(kept, shape, seed), given["epochs"], kept, progress)
+            if earlier is not None:
+                earlier.solved_again.append(interactions.n_songs)
         else:
             solved = solver.refresh(earlier, left, interactions)
     if not np.isfinite(solved["factors"]).all():
@@ -134,7 +136,8 @@ class _Solver:
 
     def refresh(self, earlier: Earlier, left: Arrays, interactions: Interactions) -> Arrays:
         """Songs whose likes moved, from users folded in to the factors that there are."""
-        V, own = earlier.taken(left["factors"]), earlier.taken(left["own"]) + earlier.changed
+        V = taken(left["factors"], earlier.rows)
+        own = taken(left["own"], earlier.rows) + earlier.changed
         again = moved(own, interactions.like_counts) | (earlier.rows < 0)
         heard = self.songs.judged_by(again, interactions.n_users)
         U = solve_side(self.users, V, self.alpha, self.pool, rows=heard)

@@ -1,4 +1,4 @@
-"""How many likes of a song came or went between two moments, without keeping who they were of.
+"""How many likes of a song came or went between two moments, without keeping the likes.
 
 A song's sketch is 64 sums over the users who like it, each user counting as +1 or −1 by a bit of a
 hash of their key. A like that is there at both moments leaves no trace in the difference of two

@@ -20,7 +20,7 @@ from recommendations.engine.heavy_users import counted, sampled
 from recommendations.engine.interactions import BoolArray, FloatArray, Interactions
 from recommendations.engine.item_model import ItemModel
 from recommendations.engine.item_model_making import item_model
-from recommendations.engine.local_refresh import Solved, come_near, solved_earlier
+from recommendations.engine.local_refresh import Solved, solved_earlier
 from recommendations.engine.local_solving import solve
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
 from recommendations.engine.neighbours import Gram
@@ -68,7 +68,9 @@ def fit(
     diagonal = (columns @ weights) * (1 + given["kappa"]) + given["ridge"]
     gram = Gram(likes, columns, weights, np.asarray(diagonal, np.float32))
     k = max(1, min(int(given["neighbours"]), interactions.n_songs - 1))
-    solved = solved_earlier(earlier, interactions.n_songs, k)
+    # Of all likes: another sample is no change.
+    trace = np.asarray(interactions.likes.T @ weights, np.float32)
+    solved = solved_earlier(earlier, interactions, trace, k)
     # Pieces are of all songs: of a refresh there are none.
     pieces = checkpoints if earlier is None else None
     again = _solve_moved(gram, solved, interactions, progress, pieces)
@@ -104,16 +106,16 @@ def _solve_moved(
     pieces: Checkpoints | None,
 ) -> BoolArray:
     """Find the neighbours and weights of every song that moved; which they are, (n_songs,)."""
-    again = solved.moved(interactions)
+    again = solved.moved(interactions.like_counts)
     songs = np.flatnonzero(again).astype(np.int32)
     gram.find_nearest(songs, solved.rows, solved.gram, _part(progress, 0.0, 0.5), pieces)
-    near = come_near(solved, again, gram.scale)
-    songs = np.flatnonzero(near).astype(np.int32)
+    beside = solved.come_near(gram, again, interactions.like_counts)
+    songs = np.flatnonzero(beside).astype(np.int32)
     gram.find_nearest(songs, solved.rows, solved.gram)
-    again |= near
+    again |= beside
     solved.weights[again] = solved.gram[again]
     solve(gram, solved.rows, solved.weights, again, _part(progress, 0.5, 1.0), pieces)
-    solved.own[again] = solved.near[again] = 0
+    solved.settle(again)
     return again
 
 

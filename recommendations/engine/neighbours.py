@@ -71,7 +71,7 @@ def _keep(held: FloatArray, rows: IntArray, size: int, value: float, row: int) -
 
 
 @compiled
-def _add_up(
+def add_up(
     users: IntArray,
     user_offsets: npt.NDArray[np.int32],
     user_songs: IntArray,
@@ -122,7 +122,7 @@ def _choose(
     """
     for r in range(len(rows)):
         users = song_users[song_offsets[songs[r]] : song_offsets[songs[r] + 1]]
-        count = _add_up(users, user_offsets, user_songs, weights, sums, touched)
+        count = add_up(users, user_offsets, user_songs, weights, sums, touched)
         size = 0
         for other in touched[:count]:
             if other != songs[r]:

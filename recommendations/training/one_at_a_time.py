@@ -54,6 +54,8 @@ def _recorded(train: Callable[[TrainingRun, Hold], Outcome], hold: Hold) -> Outc
     try:
         outcome = train(run, hold)
     except BaseException as error:
-        run.finish(TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}")
+        # What came after a version went live makes it no less live.
+        if TrainingRun.objects.filter(pk=run.pk, status=TrainingRun.Status.RUNNING).exists():
+            run.finish(TrainingRun.Status.FAILED, f"{type(error).__name__}: {error}")
         raise
     return outcome

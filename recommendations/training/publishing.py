@@ -20,7 +20,7 @@ from recommendations.models import ModelVersion, TrainingRun
 from recommendations.song_index import SongIndex
 from recommendations.training.one_at_a_time import Outcome
 from recommendations.training.snapshot import Snapshot
-from recommendations.training.versions import live_version, make_live, prune
+from recommendations.training.versions import live_version, make_live, prune, take_place_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +79,11 @@ class Publication:
         if not hold.valid:
             # Another process may have trained on newer data meanwhile, and made that live.
             promote, reason = False, f"{reason}; the lease ran out before it was published"
-        status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
         with transaction.atomic():
+            live = live_version()
+            if self.run.refreshed and (live is None or live.version != self.run.refreshed):
+                promote, reason = False, f"{reason}; but it is no longer the live version"
+            status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
             self.run.finish(status, reason)
             ModelVersion.objects.create(
                 version=self.version,
@@ -88,7 +91,9 @@ class Publication:
                 algorithm=self.run.algorithm,
                 created_at=timezone.now(),
             )
-            if promote:
+            if promote and self.run.refreshed:
+                take_place_of(self.run.refreshed, self.version)
+            elif promote:
                 make_live(self.version)
         prune()
         return Outcome(

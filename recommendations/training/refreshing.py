@@ -1,69 +1,78 @@
 """A refresh: the live version's recipe on the data of now, where only songs that moved are solved.
 
-Nothing is chosen: by the rules of the gate a recipe that is live goes live again. Without what its
-training left (solved_songs.py) every song is solved.
+Nothing is chosen and nothing compared: that is for trainings, which go on. Without what the last of
+them left (solved_songs.py) every song is solved.
 """
 
 from recommendations.engine.model import Progress, Recipe
 from recommendations.leases import Hold
-from recommendations.models import TrainingRun
+from recommendations.models import ModelVersion, TrainingRun
 from recommendations.training import snapshot, solved_songs
 from recommendations.training.checkpoint_files import checkpoints_of
 from recommendations.training.one_at_a_time import Outcome, train_alone
 from recommendations.training.publishing import Publication, can_serve
 from recommendations.training.recipes import recipe_of
-from recommendations.training.runs import REFRESHED, finished
 from recommendations.training.training_bar import silent
 from recommendations.training.versions import live_version
 
 
-def refresh(*, only_if_changed: bool = False, progress: Progress = silent) -> Outcome:
+def refresh(
+    *, only_if_changed: bool = False, every_song: bool = False, progress: Progress = silent
+) -> Outcome:
     """Bring the live model up to date, unless nothing is live or another process trains.
 
-    only_if_changed: nor where no song and no profile changed since the last training or refresh.
-    Raises what the training raised, after writing it into the training run.
+    only_if_changed: nor where it has seen the songs and profiles as they are. every_song: solve
+    them all, moved or not. Raises what the training raised, after writing it into the training run.
     """
 
     def needless() -> Outcome | None:
         if recipe_of(live_version()) is None:
             return Outcome("skipped", "there is no live model to refresh: train one first")
-        if only_if_changed and not _data_changed():
-            reason = "no song and no profile changed since the last training or refresh"
+        if only_if_changed and not _behind(live_version()):
+            reason = "no song and no profile changed since the live model was trained"
             return Outcome("unchanged", reason)
         return None
 
     def train(run: TrainingRun, hold: Hold) -> Outcome:
-        return _refresh(run, hold, progress)
+        return _refresh(run, hold, every_song, progress)
 
     return train_alone(train, needless)
 
 
-def _data_changed() -> bool:
-    """Whether songs or profiles differ from those of the last training, or it cannot be served."""
-    last = finished().first()
+def _behind(live: ModelVersion | None) -> bool:
+    """Whether songs or profiles differ from those that the live version was trained on.
+
+    Or whether it cannot be served any more.
+    """
     return (
-        last is None
-        or not can_serve(live_version())
-        or not snapshot.unchanged_since(last.watermark)
+        live is None
+        or not snapshot.unchanged_since(live.training_run.watermark)
+        or not can_serve(live)
     )
 
 
-def _refresh(run: TrainingRun, hold: Hold, progress: Progress) -> Outcome:
+def _refresh(run: TrainingRun, hold: Hold, every_song: bool, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     live, data = live_version(), snapshot.take()
     recipe = recipe_of(live)
     if live is None or recipe is None:
         raise RuntimeError("the live version went away while it was being refreshed")
-    earlier = solved_songs.left_by(recipe, data)
-    kept = checkpoints_of(recipe, data.interactions) if earlier is None else solved_songs.aside()
+    solved_songs.clear(data)
+    found = Publication(run, data, recipe)
+    earlier = None if every_song else solved_songs.left_by(recipe, data)
+    kept = (
+        checkpoints_of(recipe, data.interactions)
+        if earlier is None
+        else solved_songs.aside(found.version)
+    )
     # Filled while the songs are solved.
     again = earlier.solved_again if earlier else []
-    refreshed = {"version": live.version, "songs": len(data.songs), "solved_again": again}
-    found = Publication(run, data, recipe)
-    found.publish({"seed": recipe.seed, REFRESHED: refreshed}, kept, progress, earlier)
+    run.refreshed = live.version
+    metrics = {"seed": recipe.seed, "songs": len(data.songs), "solved_again": again}
+    found.publish(metrics, kept, progress, earlier)
     outcome = found.enter(hold, _in_words(live.version, recipe, again, data), promote=True)
     if outcome.status == TrainingRun.Status.LIVE:
-        solved_songs.keep(kept, recipe, data)
+        solved_songs.keep(kept, found.version, recipe, data)
     kept.remove()
     return outcome
 

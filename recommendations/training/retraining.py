@@ -1,8 +1,10 @@
 """One training: snapshot, choose, refit on all data, publish, and decide whether it goes live."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from recommendations.engine import selection
 from recommendations.engine.model import Progress
@@ -53,9 +55,18 @@ def data_changed() -> bool:
     return not snapshot.unchanged_since(last.watermark)
 
 
+def overdue() -> bool:
+    """Whether a training was due and has not been tried: it met a refresh, say, and gave way."""
+    last = whole(TrainingRun.objects.order_by("-pk")).first()
+    seconds = settings.RETRAIN_INTERVAL_SECONDS + settings.REFRESH_INTERVAL_SECONDS
+    due = last is not None and timezone.now() - last.started_at > timedelta(seconds=seconds)
+    return due and data_changed()
+
+
 def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> Outcome:
     progress("reading songs and profiles", 0.0)
     data = snapshot.take()
+    solved_songs.clear(data)
     live = live_version()
     since = measured_since(live, data)
     choice = selection.choose(
@@ -74,7 +85,7 @@ def _train(run: TrainingRun, algorithm: str, hold: Hold, progress: Progress) -> 
     found.publish(metrics, kept, progress)
     outcome = found.enter(hold, choice.reason, promote=choice.promote)
     if outcome.status == TrainingRun.Status.LIVE:
-        solved_songs.keep(kept, choice.recipe, data)
+        solved_songs.keep(kept, found.version, choice.recipe, data)
     kept.remove()
     return outcome
 

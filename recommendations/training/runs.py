@@ -4,9 +4,6 @@ from django.db.models import Q, QuerySet
 
 from recommendations.models import TrainingRun
 
-# In the metrics of a refresh, and of no other training.
-REFRESHED = "refreshed"
-
 
 def finished() -> QuerySet[TrainingRun]:
     """Trainings that published a model, live or refused, the last first."""
@@ -22,4 +19,4 @@ def went_live() -> QuerySet[TrainingRun]:
 
 def whole(runs: QuerySet[TrainingRun]) -> QuerySet[TrainingRun]:
     """Those of them that chose a recipe: no refreshes."""
-    return runs.filter(**{f"metrics__{REFRESHED}__isnull": True})
+    return runs.filter(refreshed="")

@@ -2,14 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
-from recommendations.engine.interactions import Interactions
+from recommendations.engine.interactions import IntArray, Interactions
+from recommendations.engine.like_sketches import sketches
 from recommendations.one_moment import one_moment
 from recommendations.song_index import SongIndex
 
@@ -22,15 +25,20 @@ class Snapshot:
 
     songs: (song_id, artist, genre) in the order of the model's rows: the most liked first, so that
         equal scores rank the more popular song higher, then by song id.
-    listeners: the database's key of each user row, int64 (n_users,), theirs for good.
+    keys: what stands for each user row in sketches, int64 (n_users,), theirs for good.
     watermark: what the data were, to tell later whether they have changed since; and, as
         newest_order_key, the greatest order key of a judgement, to tell what was said later.
     """
 
     songs: list[tuple[str, str, str]]
     interactions: Interactions
-    listeners: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.int64]
     watermark: dict[str, int | str]
+
+    @cached_property
+    def sketches(self) -> IntArray:
+        """By which a later snapshot can tell how many likes of a song changed."""
+        return sketches(self.interactions.likes, self.keys)
 
 
 def take() -> Snapshot:
@@ -46,7 +54,7 @@ def take() -> Snapshot:
     songs = [songs[row] for row in popular_first]
     interactions = _with_rows_moved(interactions, popular_first)
     traits = SongIndex.build(songs, interactions.like_counts).traits()
-    return Snapshot(songs, replace(interactions, traits=traits), listeners, watermark)
+    return Snapshot(songs, replace(interactions, traits=traits), listeners ^ _salt(), watermark)
 
 
 def current_watermark() -> dict[str, int | str]:
@@ -72,8 +80,12 @@ def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict
     changes, listeners = cursor.fetchone()
     # Whoever is forgotten takes their revision along, so that the sum alone could come back to
     # what it was; and a model that still leans on them must go.
-    cursor.execute("SELECT COUNT(*), MAX(forgotten_at) FROM forgotten_listener")
-    forgotten, last = cursor.fetchone()
+    # Of whom there may still be rows too: they count once more when those are gone.
+    cursor.execute(
+        "SELECT COUNT(*), COUNT(*) FILTER (WHERE NOT finished), MAX(forgotten_at) "
+        "FROM forgotten_listener"
+    )
+    forgotten, unfinished, last = cursor.fetchone()
     # Artists and genres too: the filters of a model are those of its training.
     digest = hashlib.blake2b(repr(songs).encode("utf-8", "surrogatepass"), digest_size=16)
     return {
@@ -81,7 +93,7 @@ def _watermark(cursor: CursorWrapper, songs: list[tuple[str, str, str]]) -> dict
         "listeners": listeners,
         "songs": len(songs),
         "catalogue": digest.hexdigest(),
-        "forgotten": f"{forgotten}, the last {last}",
+        "forgotten": f"{forgotten}, {unfinished} not to the end, the last {last}",
     }
 
 
@@ -111,6 +123,13 @@ def _interactions(
         n_songs=len(song_ids),
     )
     return interactions, distinct
+
+
+def _salt() -> np.int64:
+    """Without which no user's key can be told from a sketch; the same as long as SECRET_KEY is."""
+    digest = hashlib.blake2b(settings.SECRET_KEY.encode(), digest_size=8, person=b"like sketches")
+    salt: np.int64 = np.frombuffer(digest.digest(), np.int64)[0]
+    return salt
 
 
 def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:

@@ -1,8 +1,8 @@
 """What the last training that went live left of each song, for the refresh that comes next.
 
-A folder of files: the songs' solutions as their training left them (engine/earlier.py), and what
-they are of. It is made aside and renamed; without it, or where it is of anything else, a refresh
-trains whole.
+A folder for the version, in STATE_DIR/solved: the songs' solutions as their training left them
+(engine/earlier.py), and what they are of. It is made aside and renamed. Without it, or where it is
+of anything else, a refresh solves every song.
 """
 
 import json
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from django.conf import settings
 
-from recommendations.engine.earlier import SONGS, Earlier
-from recommendations.engine.like_sketches import changed_likes, sketches
+from recommendations.engine.earlier import SONGS, Earlier, taken
+from recommendations.engine.like_sketches import changed_likes
 from recommendations.engine.model import Recipe
 from recommendations.training.checkpoint_files import CheckpointFiles
 from recommendations.training.snapshot import Snapshot
@@ -29,49 +29,67 @@ FORMAT = 1
 _ABOUT = "about"
 
 
-def aside() -> CheckpointFiles:
-    """Where a refresh puts what it leaves; empty."""
-    folder = _folder().with_suffix(".aside")
-    shutil.rmtree(folder, ignore_errors=True)
-    return CheckpointFiles(folder)
+def aside(version: str) -> CheckpointFiles:
+    """Where the training of a version puts what it leaves; no other uses that folder."""
+    return CheckpointFiles(_home() / f".{version}")
 
 
-def keep(kept: CheckpointFiles, recipe: Recipe, data: Snapshot) -> None:
-    """Take over what a training by the recipe left among its pieces, in place of what there was.
+def keep(kept: CheckpointFiles, version: str, recipe: Recipe, data: Snapshot) -> None:
+    """Take over what a training by the recipe left among its pieces, in place of all there was.
 
-    Where the disk refuses, the next refresh trains whole, and the log says why.
+    Where the disk refuses, the log says why, and the next refresh goes on from what there was.
     """
-    made = CheckpointFiles(_folder().with_suffix(".made"))
-    made.remove()
+    made, home = aside(version), _home()
     try:
-        made.folder.mkdir(parents=True)
+        made.folder.mkdir(parents=True, exist_ok=True)
         for file in kept.folder.glob(f"*{SONGS}.npz"):
             file.rename(made.folder / file.name)
         said = {**_said(recipe, data), "songs": [song_id for song_id, *_ in data.songs]}
-        made.save(_ABOUT, {"said": _bytes(said), "sketches": _sketches(data)})
-        shutil.rmtree(_folder(), ignore_errors=True)
-        made.folder.rename(_folder())
+        made.save(_ABOUT, {"said": _bytes(said), "sketches": data.sketches})
+        made.folder.rename(home / version)
     except OSError as error:
-        logger.warning("the next refresh will train whole: %s", error)
+        logger.warning("the next refresh goes on from an earlier one or solves all: %s", error)
+        return
+    for other in home.iterdir():
+        if other.name != version:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def left_by(recipe: Recipe, data: Snapshot) -> Earlier | None:
     """What is left of a training by the recipe, in the order of the songs of now.
 
-    None where there is nothing, and where somebody was forgotten since: nothing may go on leaning
-    on their likes.
+    None where there is nothing.
     """
-    kept = CheckpointFiles(_folder())
-    about = kept.load(_ABOUT)
-    if about is None:
-        return None
-    said = json.loads(about["said"].tobytes())
-    then = pd.Index(said.pop("songs"), dtype=object)
-    if said != _said(recipe, data):
-        return None
-    rows = then.get_indexer(pd.Index([song_id for song_id, *_ in data.songs], dtype=object))
-    sketched = np.where((rows >= 0)[:, None], about["sketches"][rows], np.int32(0))
-    return Earlier(kept, rows.astype(np.int32), changed_likes(_sketches(data), sketched))
+    for kept in _whole():
+        about = kept.load(_ABOUT)
+        if about is None:
+            continue
+        said = json.loads(about["said"].tobytes())
+        then = said.pop("songs")
+        if said != _said(recipe, data):
+            continue
+        songs = pd.Index([song_id for song_id, *_ in data.songs], dtype=object)
+        rows = pd.Index(then, dtype=object).get_indexer(songs).astype(np.int32)
+        changed = changed_likes(data.sketches, taken(about["sketches"], rows))
+        return Earlier(kept, rows, changed)
+    return None
+
+
+def clear(data: Snapshot) -> None:
+    """Remove what leans on somebody who was forgotten since, and what a training died over."""
+    for folder in _home().glob(".*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for kept in _whole():
+        about = kept.load(_ABOUT)
+        said = json.loads(about["said"].tobytes()) if about is not None else {}
+        if said.get("forgotten") != data.watermark["forgotten"]:
+            kept.remove()
+
+
+def _whole() -> list[CheckpointFiles]:
+    """The folders of versions, the newest first; there is but one unless a process died."""
+    found = sorted(_home().glob("[!.]*"), reverse=True)
+    return [CheckpointFiles(folder) for folder in found]
 
 
 def _said(recipe: Recipe, data: Snapshot) -> dict[str, Any]:
@@ -85,9 +103,5 @@ def _bytes(said: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(json.dumps(said).encode(), np.uint8)
 
 
-def _sketches(data: Snapshot) -> np.ndarray[Any, np.dtype[np.int32]]:
-    return sketches(data.interactions.likes, data.listeners)
-
-
-def _folder() -> Path:
+def _home() -> Path:
     return Path(settings.STATE_DIR) / "solved"

@@ -74,6 +74,16 @@ def make_live(version: str) -> None:
     ModelVersion.objects.filter(version=version).update(activated_at=timezone.now())
 
 
+def take_place_of(refreshed: str, version: str) -> None:
+    """Make the refreshed version live, inside the caller's transaction.
+
+    The one that it was made from counts as never made live, so that a rollback goes past all
+    refreshes to the recipe before. Raises ModelVersion.DoesNotExist.
+    """
+    make_live(version)
+    ModelVersion.objects.filter(version=refreshed).update(activated_at=None)
+
+
 def prune() -> None:
     """Keep the newest few, the live one and the one before it; the trainings of others stay."""
     newest = ModelVersion.objects.order_by("-pk").values_list("pk", flat=True)[:KEPT_VERSIONS]

@@ -50,9 +50,10 @@ class Command(BaseCommand):
         except TrainingFailed as error:
             raise CommandError(f"nothing was trained, the live model serves on: {error}") from error
         except KeyboardInterrupt:
+            kept = "What its final training had finished is kept for the next"
             self.stderr.write(
                 "stopped: nothing was published, the live model serves on. "
-                "What its final training had finished is kept for the next"
+                f"{'' if options['refresh'] else kept}".strip()
             )
             sys.exit(INTERRUPTED)
         except BrokenArtifact as error:

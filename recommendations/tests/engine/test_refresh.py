@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, ials_training
+from recommendations.engine import algorithms, ials_training, local_ridge_training
 from recommendations.engine.blend import Blend
 from recommendations.engine.earlier import SONGS, Earlier
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.like_sketches import changed_likes, sketches
-from recommendations.engine.local_refresh import Solved
+from recommendations.engine.local_refresh import Solved, solved_earlier
 from recommendations.engine.model import Recipe
+from recommendations.engine.neighbours import Gram
 from recommendations.tests.engine.in_memory import Kept
 from recommendations.tests.engine.worlds import interactions, listeners_with_taste, profile_of
 
@@ -44,9 +45,9 @@ def left_by(recipe: Recipe, world: Interactions) -> Kept:
     """What a whole training leaves."""
     kept = Kept()
     algorithms.fit(recipe, world, checkpoints=kept)
-    if SONGS in kept.pieces and "near" in kept.pieces[SONGS]:
+    if SONGS in kept.pieces and "around" in kept.pieces[SONGS]:
         # So that a song that is solved again can be told: it has 0.
-        kept.pieces[SONGS]["near"] += 1e-3
+        kept.pieces[SONGS]["around"] += 1e-3
     return kept
 
 
@@ -98,7 +99,7 @@ def test_songs_that_moved_get_the_weights_of_a_whole_training_and_others_keep_th
 
     found = solved(refreshed(RIDGE, now, before))
 
-    again = found.near == 0
+    again = found.around == 0
     assert not again[popular] and again[rare]
     assert before.solved_again == [again.sum()] and 0 < again.sum() < 20
     for name in ("rows", "gram", "weights"):
@@ -107,16 +108,17 @@ def test_songs_that_moved_get_the_weights_of_a_whole_training_and_others_keep_th
     assert not np.array_equal(whole.weights[again], then.weights[again])
 
 
-def test_small_changes_add_up_over_refreshes() -> None:
+@pytest.mark.parametrize("recipe", [RIDGE, FACTORS])
+def test_small_changes_add_up_over_refreshes(recipe: Recipe) -> None:
     song = 0
     likes = int(WORLD.like_counts[song])
     assert 100 < likes < 300
-    news, kept, world = strangers_to(WORLD, song, 4), left_by(RIDGE, WORLD), WORLD
+    news, kept, world = strangers_to(WORLD, song, 4), left_by(recipe, WORLD), WORLD
     again = []
     for pair in news:
         now = with_likes(world, [pair])
-        kept = refreshed(RIDGE, now, earlier(kept, world, now))
-        again.append(bool(solved(kept).own[song] == 0))
+        kept = refreshed(recipe, now, earlier(kept, world, now))
+        again.append(bool(kept.pieces[SONGS]["own"][song] == 0))
         world = now
 
     # Over 1 % of its likes at the second or third, and from there on anew.
@@ -134,9 +136,91 @@ def test_a_song_is_solved_again_when_its_neighbours_moved() -> None:
     found = solved(refreshed(RIDGE, now, earlier(kept, WORLD, now)))
 
     assert earlier(kept, WORLD, now).changed[song] == 0
-    assert found.near[song] == 0
+    assert found.around[song] == 0
     whole = solved(left_by(RIDGE, now))
     assert np.array_equal(found.weights[song], whole.weights[song])
+
+
+MANY = np.full(5, 1000)
+
+
+def three_near_song_4(closest: float) -> tuple[Gram, Solved]:
+    """Song 4 shares three users with song 0 and one with song 1; Λ + diag G is 1 everywhere.
+
+    Songs 0 and 1 have each other for their one neighbour, with so great a likeness.
+    """
+    world = interactions(
+        [(user, 4, 1) for user in range(4)] + [(user, 0, 1) for user in range(3)] + [(3, 1, 1)],
+        users=4,
+        songs=5,
+    )
+    ones = np.ones(5, np.float32)
+    rows = np.array([[1], [0], [-1], [-1], [-1]], np.int32)
+    entries = np.array([[closest], [closest], [0], [0], [0]], np.float32)
+    nothing = [np.zeros(5, np.float32) for _ in range(4)]
+    gram = Gram(world.likes, world.likes.T.tocsr(), ones[:4], ones)
+    return gram, Solved(rows, entries, entries.copy(), *nothing)
+
+
+@pytest.mark.parametrize(("closest", "near"), [(2.0, [0]), (3.0, []), (0.5, [0, 1])])
+def test_what_comes_nearer_than_the_last_neighbour_has_a_song_solved(
+    closest: float, near: list[int]
+) -> None:
+    gram, found = three_near_song_4(closest)
+    again = np.arange(5) == 4
+
+    assert np.flatnonzero(found.come_near(gram, again, MANY)).tolist() == near
+    # What it explains more than the last neighbour does: 3² and 1².
+    expected = [max(0.0, 9 - closest**2), max(0.0, 1 - closest**2), 0, 0, 0]
+    assert found.came.tolist() == pytest.approx(expected)
+
+
+def test_what_comes_near_bit_by_bit_adds_up_until_the_song_is_solved() -> None:
+    gram, found = three_near_song_4(2.99)
+    found.rows[0, 0], again = 2, np.arange(5) == 4
+    # 9 − 2.99² is .7 % of 2.99².
+    assert [found.come_near(gram, again, MANY)[0] for _ in range(2)] == [False, True]
+
+    found.settle(np.arange(5) == 0)
+
+    assert found.came[0] == 0
+
+
+def test_a_song_as_good_as_new_need_explain_but_little_of_those_it_speaks_for() -> None:
+    for own, solved_too in ((501, [0]), (500, [])):
+        gram, found = three_near_song_4(2.999)
+        found.rows[0, 0], again = 2, np.arange(5) == 4
+        found.rows[4, 0], found.gram[4, 0], found.own[4] = 0, 3, own
+
+        assert np.flatnonzero(found.come_near(gram, again, MANY)).tolist() == solved_too
+
+
+def test_a_neighbour_that_is_known_comes_no_nearer() -> None:
+    gram, found = three_near_song_4(2.0)
+    found.rows[0, 0] = 4
+
+    assert not found.come_near(gram, np.arange(5) == 4, MANY).any()
+
+
+def test_that_users_weigh_less_with_every_like_moves_their_songs() -> None:
+    # Everybody who likes a song likes four others more: not one like of it came or went.
+    rare = int(np.argmin(np.where(WORLD.like_counts > 3, WORLD.like_counts, 999)))
+    X = WORLD.likes.toarray() + WORLD.dislikes.toarray()
+    fans = np.flatnonzero(WORLD.likes.toarray()[:, rare])
+    more = [(int(u), int(s)) for u in fans for s in np.flatnonzero(X[u] == 0)[:4]]
+    now = with_likes(WORLD, more)
+    drift = {}
+    for damping in (0.5, 0.0):
+        recipe = replace(RIDGE, parameters={**RIDGE.parameters, "damping": damping})
+        before = earlier(left_by(recipe, WORLD), WORLD, now)
+        trace = now.likes.T @ local_ridge_training._user_weights(now.likes, damping)
+        drift[damping] = float(solved_earlier(before, now, trace, 6).own[rare])
+
+        assert before.changed[rare] == 0
+
+    assert drift[0.0] == 0
+    # d^-1 of users with seven likes, say, and then eleven.
+    assert drift[0.5] > 0.2 * len(fans)
 
 
 def test_a_new_song_becomes_a_reason_to_recommend_others() -> None:
@@ -178,8 +262,8 @@ def test_songs_in_another_order_and_without_one_keep_their_weights() -> None:
     then = solved(kept)
     lost = (then.rows == gone).any(axis=1)
     assert 0 < lost.sum() == before.solved_again[0] == before.solved_again[1] < 20
-    assert set(order[found.near == 0]) == set(np.flatnonzero(lost))
-    for song in np.flatnonzero(found.near > 0):
+    assert set(order[found.around == 0]) == set(np.flatnonzero(lost))
+    for song in np.flatnonzero(found.around > 0):
         assert (np.diff(found.rows[song][found.rows[song] >= 0]) > 0).all()
         named = dict(zip(order[found.rows[song]], found.weights[song], strict=True))
         assert named == dict(zip(then.rows[order[song]], then.weights[order[song]], strict=True))
