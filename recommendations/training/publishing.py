@@ -80,21 +80,16 @@ class Publication:
             # Another process may have trained on newer data meanwhile, and made that live.
             promote, reason = False, f"{reason}; the lease ran out before it was published"
         with transaction.atomic():
-            live = live_version()
-            if self.run.refreshed and (live is None or live.version != self.run.refreshed):
-                promote, reason = False, f"{reason}; but it is no longer the live version"
-            status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
-            self.run.finish(status, reason)
             ModelVersion.objects.create(
                 version=self.version,
                 training_run=self.run,
                 algorithm=self.run.algorithm,
                 created_at=timezone.now(),
             )
-            if promote and self.run.refreshed:
-                take_place_of(self.run.refreshed, self.version)
-            elif promote:
-                make_live(self.version)
+            if promote and not self._made_live():
+                promote, reason = False, f"{reason}; but it is no longer the live version"
+            status = TrainingRun.Status.LIVE if promote else TrainingRun.Status.REFUSED
+            self.run.finish(status, reason)
         prune()
         return Outcome(
             status=str(status),
@@ -105,6 +100,13 @@ class Publication:
             metrics=self.run.metrics,
             seconds=self.run.duration_seconds or 0.0,
         )
+
+    def _made_live(self) -> bool:
+        """Make it live, of a refresh only while what it refreshed is; inside a transaction."""
+        if self.run.refreshed:
+            return take_place_of(self.run.refreshed, self.version)
+        make_live(self.version)
+        return True
 
     def _report(self, model: Model, genre_names: list[str]) -> Report:
         """What the model lists; empty where that cannot be told, which costs no training."""

@@ -74,14 +74,18 @@ def make_live(version: str) -> None:
     ModelVersion.objects.filter(version=version).update(activated_at=timezone.now())
 
 
-def take_place_of(refreshed: str, version: str) -> None:
-    """Make the refreshed version live, inside the caller's transaction.
+def take_place_of(refreshed: str, version: str) -> bool:
+    """Make a version live in place of the one that it was made from, if that is live.
 
-    The one that it was made from counts as never made live, so that a rollback goes past all
-    refreshes to the recipe before. Raises ModelVersion.DoesNotExist.
+    Inside the caller's transaction. The other one counts as never made live, so that a rollback
+    goes past all refreshes to the recipe before. Raises ModelVersion.DoesNotExist.
     """
+    _lock()
+    if not ModelVersion.objects.filter(version=refreshed, is_live=True).exists():
+        return False
     make_live(version)
     ModelVersion.objects.filter(version=refreshed).update(activated_at=None)
+    return True
 
 
 def prune() -> None:
