@@ -225,7 +225,7 @@ def test_a_named_algorithm_is_tried_once_whatever_the_budget(world: Interactions
 def test_a_named_algorithm_that_cannot_be_trained_falls_back_to_popularity(
     world: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverges(*_: object) -> None:
+    def diverges(*_: object, **__: object) -> None:
         raise TrainingFailed("diverged")
 
     monkeypatch.setattr(local_ridge_training, "fit", diverges)
