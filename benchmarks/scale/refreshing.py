@@ -22,7 +22,7 @@ from benchmarks.synthetic import World, made
 from recommendations.engine import algorithms
 from recommendations.engine.checkpoints import Checkpoints
 from recommendations.engine.cutting import HeldOut
-from recommendations.engine.earlier import Earlier
+from recommendations.engine.earlier import SONGS, Earlier
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.interactions import BoolArray, Interactions
 from recommendations.engine.like_sketches import changed_likes, sketches
@@ -45,7 +45,7 @@ class Left(Checkpoints):
 
     def save(self, name: str, arrays: Arrays) -> None:
         """Keep it where it is the songs' solutions."""
-        if name == "songs":
+        if name == SONGS:
             self.pieces[name] = arrays
 
 
