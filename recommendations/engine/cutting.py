@@ -1,6 +1,6 @@
 """Which judgements are held back: the cut for choosing, its halves, and a seeded split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,27 @@ def cut(interactions: Interactions, *, seed: int = 0) -> Cut:
     hidden = _drawn(interactions, likes, like_quota, seed)
     hidden |= _drawn(interactions, ~likes, dislike_quota, seed)
     return _parted(interactions, hidden, "random")
+
+
+def cut_again(earlier: Cut, *, seed: int) -> Cut:
+    """Part the judgements of a random cut anew, for the same users, as many of each of them.
+
+    What the cut knows nothing of, as the judgements that only deciding users may see, stays away.
+    """
+    train, held = earlier.train, earlier.held_out
+    whole = replace(
+        train,
+        users=np.concatenate([train.users, held.users]),
+        songs=np.concatenate([train.songs, held.songs]),
+        values=np.concatenate([train.values, held.values]),
+        # A random cut is made where times do not tell enough, and no model learns from them.
+        times=np.concatenate([train.times, np.zeros(len(held.users), np.int64)]),
+    )
+    hidden = np.zeros(len(whole), np.bool_)
+    for sign in (1, -1):
+        quota = np.bincount(held.users[held.values == sign], minlength=train.n_users)
+        hidden |= _drawn(whole, whole.values == sign, quota, seed)
+    return _parted(whole, hidden, earlier.kind)
 
 
 def halves(held_out: HeldOut) -> tuple[HeldOut, HeldOut]:

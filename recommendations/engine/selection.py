@@ -19,6 +19,7 @@ from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
+from recommendations.engine.several_cuts import ask_all, on_cuts
 from recommendations.engine.trial import Trial
 from recommendations.engine.trials import Trials
 from recommendations.engine.trying_new_songs import try_new_songs
@@ -153,30 +154,35 @@ def _tried(trials: Trials, algorithm: str, seed: int) -> Trial | None:
         if algorithm == name or not named:
             worth = 0.0 if named else WORTH_GROWING.get(name, WORTH_TUNING)
             search(trials, name, seed=seed, worth=worth, named=named)
-    if not named:
-        _try_blend(trials, seed)
-    return _best(trials, algorithm)
+    helps = None if named else _try_blend(trials, seed)
+    return _best(trials, algorithm, helps)
 
 
-def _try_blend(trials: Trials, seed: int) -> None:
-    """Try the best of each kind together, weighed by what was held back."""
+def _try_blend(trials: Trials, seed: int) -> bool | None:
+    """Try the best of each kind together, weighed by what was held back.
+
+    Whether that helps, where several cuts tell; None where it is left to the trials.
+    """
     kept = _not_past_the_best(trials.kept())
     # An item model comes first: it says which songs are looked at.
     kept.sort(key=lambda each: not isinstance(each[1], ItemModel))
-    while len(kept) > 1 and isinstance(kept[0][1], ItemModel):
-        weights = weigh([model for _, model in kept], trials.cut, seed)
-        taken = [(*each, weight) for each, weight in zip(kept, weights, strict=True) if weight]
+    if len(kept) < 2 or not isinstance(kept[0][1], ItemModel):
+        return None
+    fitted, left = on_cuts(trials, kept, seed), list(range(len(kept)))
+    while True:
+        weighed = weigh(ask_all(fitted, left, seed))
+        taken = [(part, weight) for part, weight in zip(left, weighed.weights, strict=True)]
+        taken = [(part, weight) for part, weight in taken if weight]
         if len(taken) < 2:
-            return
+            return None
         blended = trials.run(
-            blend_recipe([(trial.recipe, weight) for trial, _, weight in taken], seed)
+            blend_recipe([(kept[part][0].recipe, weight) for part, weight in taken], seed)
         )
         # Item models are added up into one: only those of factors can be saved.
-        dear = [trial for trial, model, _ in taken if not isinstance(model, ItemModel)]
+        dear = [part for part, _ in taken if not isinstance(kept[part][1], ItemModel)]
         if trials.in_time(blended) or not dear:
-            return
-        dearest = max(dear, key=lambda trial: trial.recipe.parameters.get("factors", 0))
-        kept = [each for each in kept if each[0] is not dearest]
+            return weighed.gain >= LEAST_BLEND_GAIN if len(fitted) > 1 else None
+        left.remove(max(dear, key=lambda part: kept[part][0].recipe.parameters.get("factors", 0)))
 
 
 def _not_past_the_best(kept: list[tuple[Trial, Model]]) -> list[tuple[Trial, Model]]:
@@ -191,8 +197,11 @@ def _not_past_the_best(kept: list[tuple[Trial, Model]]) -> list[tuple[Trial, Mod
     ]
 
 
-def _best(trials: Trials, algorithm: str) -> Trial | None:
-    """The best that was asked for; with "auto" a blend must be clearly better than its parts."""
+def _best(trials: Trials, algorithm: str, helps: bool | None) -> Trial | None:
+    """The best that was asked for; with "auto" a blend must be clearly better than its parts.
+
+    helps: whether it is; None if its trial is to tell.
+    """
     if algorithm == "blend":
         # Where one part is as good as all, that is the blend.
         return trials.best(algorithm) or trials.best()
@@ -201,7 +210,9 @@ def _best(trials: Trials, algorithm: str) -> Trial | None:
     alone, blend = trials.best_in_time(blends=False), trials.best_in_time(blends=True)
     if blend is None or alone is None:
         return blend or alone
-    return blend if blend.score > alone.score * (1 + LEAST_BLEND_GAIN) else alone
+    if helps is None:
+        helps = blend.score > alone.score * (1 + LEAST_BLEND_GAIN)
+    return blend if helps else alone
 
 
 def _lending(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.engine import algorithms
-from recommendations.engine.blend_training import BLENDED, blend_of, parts_of
+from recommendations.engine.blend_training import BLENDED, blend_of, blend_recipe, parts_of
 from recommendations.engine.cutting import Cut, HeldOut, cut, halves
 from recommendations.engine.evaluation import Answers, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
@@ -215,6 +215,17 @@ class Trials:
     def ends_before(self, chosen: Trial) -> float:
         """The instant by which all but deciding about the chosen and training it has to be over."""
         return self._ends - DECIDING_ASKS * self._asking_seconds - chosen.fit_seconds
+
+    def can_repeat(self, parts: Iterable[Recipe]) -> bool:
+        """Whether a blend's parts can be fitted on another cut before it has to be tried."""
+        blend = blend_recipe([(part, 1.0) for part in parts], self._seed)
+        fitting = sum(self._fit_seconds(part) for part in parts_of(blend))
+        needed = fitting + (1 + 2 * BLEND_ASKS) * self._asking_seconds
+        return needed + self._afterwards(blend, 0.0) < self._ends - time.perf_counter()
+
+    def fit_on(self, other: Cut, recipe: Recipe) -> Model:
+        """The model of the recipe on another cut's training side. Raises TrainingFailed."""
+        return algorithms.fit(recipe, other.train, self._named_progress(recipe))
 
     def new_song_seconds(self, fit_seconds: float) -> float:
         """What finding out how much new songs are lent takes; 0 where they have no traits."""

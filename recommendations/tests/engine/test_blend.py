@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, blend, blending
+from recommendations.engine import algorithms, blend
 from recommendations.engine.blend import CANDIDATES
+from recommendations.engine.blend_questions import Asked, Pairs, ask, together
 from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of, scale_of
 from recommendations.engine.blending import weigh
-from recommendations.engine.cutting import cut
+from recommendations.engine.cutting import Cut, cut, cut_again
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
@@ -155,23 +156,71 @@ def test_weights_favour_what_foretells_and_leave_out_what_adds_nothing(
     drawn = np.random.default_rng(0).standard_normal(len(noise.liking.weights))
     noise = replace(noise, liking=replace(noise.liking, weights=drawn.astype(np.float32)))
 
-    weights = weigh([ridge, same, noise], parted, 0)
+    weighed = weigh(ask([ridge, same, noise], parted, 0))
 
-    assert weights[0] == 1.0
     # The same again is no gain, and noise is less.
-    assert weights[1:] == [0.0, 0.0]
+    assert weighed.weights == [1.0, 0.0, 0.0]
+    assert weighed.gain == pytest.approx(0.0)
+
+
+def of_two_songs(*users: tuple[float, float]) -> Asked:
+    """The first of two songs was liked: what each part says of it, the other song being 0."""
+    features = np.zeros((len(users), 2, 2), np.float32)
+    features[:, 0] = users
+    return Asked(
+        features,
+        np.array([[True, False]] * len(users)),
+        np.ones((len(users), 2)),
+        Pairs(np.empty((0, 2), np.float32), np.empty(0, np.int64)),
+    )
+
+
+def test_parts_that_make_up_for_each_other_s_mistakes_come_in_together() -> None:
+    # Each is wrong about one user in three, by less than the other is right.
+    asked = of_two_songs((1, -0.4), (-0.4, 1), (1, 1))
+
+    weighed = weigh(asked)
+
+    assert weighed.weights[0] == 1.0
+    assert weighed.weights[1] > 0
+    alone = 2 * (1 + 1 + 1 / np.log2(3)) / 3
+    assert asked.worth(np.array(weighed.weights)) == pytest.approx(2)
+    assert weighed.gain == pytest.approx(2 / alone - 1)
+
+
+def test_a_part_that_is_poor_alone_is_left_out_but_the_first_stays() -> None:
+    # The first says which songs are looked at, however poor.
+    poor_first = weigh(of_two_songs((-1, 0.9), (-1, 0.9), (-1, 0.9)))
+    assert poor_first.weights[0] == 1.0
+    assert poor_first.weights[1] > 1 / 0.9
+    assert weigh(of_two_songs((1, -1), (1, -1), (1, -1))).weights == [1.0, 0.0]
+
+
+def test_several_cuts_are_worth_the_mean_of_each() -> None:
+    first = cut(two_camps(users=300), seed=0)
+    cuts: list[Cut] = [first, cut_again(first, seed=1)]
+    recipes = [Recipe("judged_knn", {}), Recipe("item_knn", {})]
+    asked = [ask(fitted(each.train, *recipes), each, 0) for each in cuts]
+
+    both = together(asked)
+
+    for weights in (np.array([1.0, 0.0]), np.array([1.0, 0.5])):
+        assert both._ranked(weights).tolist() == [
+            worth for each in asked for worth in each._ranked(weights)
+        ]
+        assert both.pairs.auc(weights).tolist() == [
+            share for each in asked for share in each.pairs.auc(weights)
+        ]
 
 
 def test_weights_are_worth_their_ndcgs_times_the_auc_by_hand() -> None:
     # One song of two was liked, and the second part alone puts it first: NDCG 1 at both ends.
     # Of the two pairs the first part has both right, the second one.
-    asked = blending._Asked(
+    asked = Asked(
         features=np.array([[[0, 1], [1, 0]]], np.float32),
         relevant=np.array([[True, False]]),
         ideals=np.ones((1, 2)),
-        pairs=blending._Pairs(
-            np.array([[1, 1], [1, -1]], np.float32), starts=np.array([0]), users=np.array([0])
-        ),
+        pairs=Pairs(np.array([[1, 1], [1, -1]], np.float32), starts=np.array([0])),
     )
 
     assert asked.worth(np.array([0.0, 1.0])) == pytest.approx(2 * 0.5)
@@ -184,7 +233,7 @@ def test_the_ndcgs_of_weights_are_those_of_the_evaluation(world: Interactions) -
     # Fewer songs than candidates: what a user judged leaves places that hold no song.
     parted = cut(world, seed=0)
     models = fitted(parted.train, RIDGE, IALS)
-    asked = blending._ask(models, parted, 0)
+    asked = ask(models, parted, 0)
     for weights in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.5]):
         made = blend_of(models, weights, parted.train, 0)
         found = evaluate(made, parted.train, parted.held_out, ks=(10, 100), intervals=False)
@@ -196,15 +245,12 @@ def test_the_auc_of_weights_is_that_of_the_evaluation() -> None:
     # Few enough judgements a user that all pairs count.
     parted = cut(two_camps(users=300), seed=0)
     models = [algorithms.fit(Recipe(name, {}), parted.train) for name in ("judged_knn", "item_knn")]
-    asked = blending._ask(models, parted, 0)
+    asked = ask(models, parted, 0)
     for weights in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.5]):
         made = blend_of(models, weights, parted.train, 0)
         found = evaluate(made, parted.train, parted.held_out, ks=(10,), intervals=False)
         auc = asked.pairs.auc(np.array(weights)).mean()
         assert auc == pytest.approx(found.metrics["auc"], abs=1e-3)
-        assert asked.pulls(np.array(weights)).mean() == pytest.approx(
-            asked.worth(np.array(weights))
-        )
 
 
 def test_a_blend_is_trained_from_its_recipe_alone(world: Interactions) -> None:

@@ -1,10 +1,12 @@
 """What is held back, and what is not."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from recommendations.engine.cutting import HeldOut, cut, halves, split
-from recommendations.engine.interactions import Interactions
-from recommendations.tests.engine.worlds import interactions
+from recommendations.engine.cutting import HeldOut, cut, cut_again, halves, split
+from recommendations.engine.interactions import IntArray, Interactions
+from recommendations.tests.engine.worlds import interactions, two_camps
 
 
 def timed_world() -> Interactions:
@@ -147,3 +149,38 @@ def test_where_one_half_would_have_no_like_both_are_the_whole() -> None:
     alone = held([5])
 
     assert halves(alone) == (alone, alone)
+
+
+def pairs(users: IntArray, songs: IntArray) -> set[tuple[int, int]]:
+    return set(zip(users.tolist(), songs.tolist(), strict=True))
+
+
+def test_a_cut_made_again_hides_as_many_others_of_the_same_users() -> None:
+    first = cut(two_camps(users=60), seed=0)
+    choosing, deciding = halves(first.held_out)
+    first = replace(first, held_out=choosing)
+
+    again = cut_again(first, seed=1)
+
+    for sign in (1, -1):
+        before, after = (
+            np.bincount(held.users[held.values == sign], minlength=60)
+            for held in (first.held_out, again.held_out)
+        )
+        assert before.tolist() == after.tolist()
+    hidden = pairs(again.held_out.users, again.held_out.songs)
+    learnt = pairs(again.train.users, again.train.songs)
+    known = pairs(first.train.users, first.train.songs) | pairs(choosing.users, choosing.songs)
+    assert hidden | learnt == known
+    assert not hidden & learnt
+    assert hidden != pairs(choosing.users, choosing.songs)
+    # What the deciding users alone may be asked about is neither learnt from nor asked about.
+    assert not pairs(deciding.users, deciding.songs) & (hidden | learnt)
+
+
+def test_a_cut_made_again_by_the_same_seed_is_the_same() -> None:
+    first = cut(two_camps(users=60), seed=0)
+    one, same, other = (cut_again(first, seed=seed) for seed in (1, 1, 2))
+
+    assert one.held_out.songs.tolist() == same.held_out.songs.tolist()
+    assert one.held_out.songs.tolist() != other.held_out.songs.tolist()

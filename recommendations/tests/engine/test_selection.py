@@ -16,6 +16,7 @@ from recommendations.engine import (
     selection,
     trials,
 )
+from recommendations.engine.blending import Weighed
 from recommendations.engine.cutting import Cut, HeldOut
 from recommendations.engine.evaluation import Answers, Evaluation, HeldLikes
 from recommendations.engine.interactions import Interactions
@@ -335,9 +336,10 @@ FEW_AXES = {
 
 @pytest.fixture
 def blendable(monkeypatch: pytest.MonkeyPatch) -> Interactions:
-    """Two kinds of models, and whatever they are worth together is tried."""
-    monkeypatch.setattr("recommendations.engine.blending.LEAST_PART_GAIN", -1.0)
-    monkeypatch.setattr("recommendations.engine.blending.LEAST_ERRORS", -1e9)
+    """Two kinds of models, and whatever they are worth together is tried, on one cut."""
+    monkeypatch.setattr("recommendations.engine.blending.GOOD", 0.0)
+    monkeypatch.setattr("recommendations.engine.blending.LEAST_MISSED", -1.0)
+    monkeypatch.setattr("recommendations.engine.several_cuts.MOST_CUTS", 1)
     monkeypatch.setattr("recommendations.engine.selection.AXES", FEW_AXES)
     monkeypatch.setattr("recommendations.engine.searching.AXES", FEW_AXES)
     return listeners_with_taste(users=900, songs=120, groups=8)
@@ -388,7 +390,9 @@ def test_the_live_blend_is_compared_without_its_parts_being_fitted_twice(
     assert len(fitted) == len(set(fitted))
 
 
-@pytest.mark.parametrize("algorithm", ["auto", "blend", "ials", "item_knn", "turbo_cf", "svd"])
+@pytest.mark.parametrize(
+    "algorithm", ["auto", "blend", "ials", "item_knn", "turbo_cf", "svd", "vbmf"]
+)
 @pytest.mark.parametrize(
     ("rows", "users", "songs"),
     [
@@ -440,11 +444,17 @@ def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(
     ]
     ran: list[Recipe] = []
     tried = SimpleNamespace(
-        kept=lambda: best_first, cut=None, run=ran.append, in_time=lambda _: True
+        kept=lambda: best_first,
+        cut=None,
+        run=ran.append,
+        in_time=lambda _: True,
     )
-    monkeypatch.setattr(selection, "weigh", lambda models, *_: [1.0] * len(models))
+    monkeypatch.setattr(selection, "on_cuts", lambda *_: [None])
+    monkeypatch.setattr(selection, "ask_all", lambda _, parts, __: len(parts))
+    monkeypatch.setattr(selection, "weigh", lambda parts: Weighed([1.0] * parts, 0.1))
 
-    selection._try_blend(tried, 0)  # type: ignore[arg-type]
+    # On one cut alone its trial tells whether it helps.
+    assert selection._try_blend(tried, 0) is None  # type: ignore[arg-type]
 
     [blended] = ran
     assert [[name, given] for name, given, _ in blended.parameters["parts"]] == [
@@ -461,6 +471,7 @@ def without_times(choice: Choice) -> list[dict[str, object]]:
 def test_what_the_deciding_users_like_has_no_part_in_choosing_and_tuning(
     blendable: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("recommendations.engine.several_cuts.MOST_CUTS", 3)
     live = Recipe("local_ridge", algorithms.defaults("local_ridge"))
     last = [Recipe("ials", algorithms.defaults("ials") | {"factors": 4})]
     before = choose(blendable, budget_seconds=ENOUGH, live=live, last=last)

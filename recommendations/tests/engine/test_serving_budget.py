@@ -19,8 +19,8 @@ ALLOWED = 1_000.0
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Interactions:
     """Two kinds of models, and a blend takes all of them whatever they are worth together."""
-    monkeypatch.setattr("recommendations.engine.blending.LEAST_PART_GAIN", -1.0)
-    monkeypatch.setattr("recommendations.engine.blending.LEAST_ERRORS", -1e9)
+    monkeypatch.setattr("recommendations.engine.blending.GOOD", 0.0)
+    monkeypatch.setattr("recommendations.engine.blending.LEAST_MISSED", -1.0)
     monkeypatch.setattr("recommendations.engine.selection.LEAST_BLEND_GAIN", -1.0)
     monkeypatch.setattr("recommendations.engine.selection._not_past_the_best", lambda kept: kept)
     monkeypatch.setattr("recommendations.engine.searching.LEAST_GAINS", {"factors": -1.0})
