@@ -59,7 +59,7 @@ class Solved:
     def moved(self, likes: npt.NDArray[np.int64]) -> BoolArray:
         """Which songs are to be solved again, (n_songs,). likes: of each song now."""
         found = moved(self.own, likes) | moved(self.around, _with_neighbours(likes, self.rows))
-        return found if found.mean() <= _MOST else np.ones(len(likes), np.bool_)
+        return found if found.sum() <= _MOST * len(found) else np.ones(len(likes), np.bool_)
 
     def come_near(self, gram: Gram, again: BoolArray, likes: npt.NDArray[np.int64]) -> BoolArray:
         """Which others are to be solved as well, since those solved again came near, (n_songs,).
