@@ -37,7 +37,8 @@ class _Algorithm:
 
 _TABLE = {
     "popularity": _Algorithm("popularity", popularity.load),
-    "svd": _Algorithm("svd_training", svd.load),
+    "svd": _Algorithm("svd_training", partial(svd.load, "svd")),
+    "vbmf": _Algorithm("vbmf_training", partial(svd.load, "vbmf")),
     "local_ridge": _Algorithm(
         "local_ridge_training", partial(item_model.load, "local_ridge"), in_pieces=True
     ),

@@ -27,7 +27,11 @@ from recommendations.engine.stored import checked
 from recommendations.engine.svd import SVD
 
 CANDIDATES: Final = 500
-_LOADERS: Final[dict[str, Callable[[Arrays], IALS | SVD]]] = {"ials": ials.load, "svd": svd.load}
+_LOADERS: Final[dict[str, Callable[[Arrays], IALS | SVD]]] = {
+    "ials": ials.load,
+    "svd": partial(svd.load, "svd"),
+    "vbmf": partial(svd.load, "vbmf"),
+}
 
 Dear = IALS | SVD
 T = TypeVar("T")

@@ -35,7 +35,7 @@ RANGES: Ranges = {}
 _WHOLE: Final = "whole"
 SCALE_USERS: Final = 1_000
 # What may be a part. Popularity is in the item models' base already.
-BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "judged_knn", "ials", "svd")
+BLENDED: Final = ("local_ridge", "item_knn", "turbo_cf", "judged_knn", "ials", "svd", "vbmf")
 
 
 def fit(

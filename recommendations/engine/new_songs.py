@@ -41,6 +41,7 @@ LENDING: Final[dict[str, Parameters]] = {
     "judged_knn": _OF_ITEMS,
     "ials": _OF_FACTORS,
     "svd": _OF_FACTORS,
+    "vbmf": _OF_FACTORS,
 }
 RANGES: Final[Ranges] = dict.fromkeys(_OF_ITEMS, (0, MOST))
 # The songs of a group that stand for it: the most judged ones. A "Various Artists" of thousands, or

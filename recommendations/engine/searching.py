@@ -50,13 +50,18 @@ AXES: dict[str, Axes] = {
         "epochs": (10, 30, 60, 120),
         "dislike": (-1.0, -0.5, 0.0),
     },
+    "vbmf": {
+        "fold_in": (0.3, 1.0, 3.0, 6.0, 10.0, 30.0),
+        "factors": (5, 10, 20, 40),
+    },
 }
-# Where dislikes are this part of all judgements, an algorithm and parameters that only they make
+# Where dislikes are this part of all judgements, algorithms and parameters that only they make
 # sense of are tried: SVD has something to learn then without sampled negatives.
 ENOUGH_DISLIKES = 0.05
-OF_DISLIKES = ("judged_knn", "dislike", "base_dislikes")
+OF_DISLIKES = ("judged_knn", "vbmf", "dislike", "base_dislikes")
 STARTS_WITH_DISLIKES: dict[str, dict[str, Any]] = {
-    "svd": {"negatives": 0, "fold_in": 1.0, "epochs": 60}
+    "svd": {"negatives": 0, "fold_in": 1.0, "epochs": 60},
+    "vbmf": {"negatives": 0},
 }
 # A step must gain this part of the score to be taken, and more than the users' noise.
 LEAST_GAIN = 0.003

@@ -14,7 +14,7 @@ judgement changes: by how much it lies under what is expected of its song (sinki
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,7 @@ class SVD(Model):
     factors: q, float32 (n_songs, f). biases: b, float32 (n_songs,).
     gram: α Σ q̃ q̃ᵀ + ρI, float64 (f + 1, f + 1). right: −α Σ q̃ (μ + b), float64 (f + 1,).
     ratings: μ and the ratings of a like and of a dislike, float64 (3,).
+    algorithm: who found them, svd_training.py or vbmf_training.py.
     """
 
     factors: FloatArray
@@ -45,7 +46,7 @@ class SVD(Model):
     gram: Matrix
     right: Matrix
     ratings: Matrix
-    algorithm: str = field(default="svd", init=False)
+    algorithm: str = "svd"
 
     @property
     def n_songs(self) -> int:
@@ -169,7 +170,7 @@ class SVD(Model):
         return found
 
 
-def load(arrays: Arrays) -> SVD:
+def load(algorithm: str, arrays: Arrays) -> SVD:
     """The model of stored arrays, which may be read-only memory maps; raises BrokenModel."""
     biases = checked(arrays, "biases", np.float32, 1)
     factors = checked(arrays, "factors", np.float32, 2, shape=(len(biases), None))
@@ -187,6 +188,7 @@ def load(arrays: Arrays) -> SVD:
         gram=gram,
         right=checked(arrays, "right", np.float64, 1, shape=(size,)),
         ratings=checked(arrays, "ratings", np.float64, 1, shape=(3,)),
+        algorithm=algorithm,
     )
 
 

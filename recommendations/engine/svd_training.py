@@ -1,23 +1,21 @@
 """SVD as scikit-surprise trains it, on likes, dislikes and sampled negatives.
 
-Likes alone leave it nothing to learn: every rating would be the same. So each like brings some
-songs that the user has not judged, rated 0. Source of the method: Koren, Bell, Volinsky 2009;
-surprise's ``SVD`` is the implementation, and its ``fit`` does the training.
+Source of the method: Koren, Bell, Volinsky 2009; surprise's ``SVD`` is the implementation, and its
+``fit`` does the training.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import surprise
 
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Parameters, Progress, TrainingFailed
-from recommendations.engine.negatives import sampled_negatives
+from recommendations.engine.ratings import Ratings, ratings_of
 from recommendations.engine.refusals import LEAST, MOST, Ranges
 from recommendations.engine.svd import SVD
+from recommendations.engine.svd_making import svd_model
 
 DEFAULTS: Parameters = {
     "factors": 50,
@@ -37,26 +35,14 @@ RANGES: Ranges = {
     "dislike": (-MOST, MOST),
     "fold_in": (0, MOST),
 }
-LIKE = 1.0
 _CHUNK = 65_536
 _TIMED_ROWS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Ratings:
-    """What is trained on, in the order of training: rows and ratings, (n,) each."""
-
-    users: npt.NDArray[np.int64]
-    songs: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
-    n_users: int
-    n_songs: int
 
 
 class _ArrayTrainset(surprise.Trainset):  # type: ignore[misc]
     """A Trainset over arrays: surprise's own keeps a Python tuple of every rating twice."""
 
-    def __init__(self, ratings: _Ratings, epochs: int, progress: Progress | None) -> None:
+    def __init__(self, ratings: Ratings, epochs: int, progress: Progress | None) -> None:
         n = len(ratings.values)
         super().__init__({}, {}, ratings.n_users, ratings.n_songs, n, (0, 1), {}, {})
         self._ratings, self._epochs, self._progress = ratings, epochs, progress
@@ -89,7 +75,7 @@ def fit(
     """Train by surprise and keep what is about songs. Raises TrainingFailed."""
     given = DEFAULTS | parameters
     ratings = _ratings(interactions, given, seed)
-    if not len(ratings.values):
+    if not len(ratings):
         raise TrainingFailed("there is no like and no dislike to train SVD on")
     trained = _trained(ratings, given, int(given["epochs"]), seed, progress)
     mean = trained.trainset.global_mean
@@ -99,7 +85,16 @@ def fit(
     # What surprise never saw keeps its random start; here it is foretold as not judged: 0.
     unseen = np.bincount(ratings.songs, minlength=ratings.n_songs) == 0
     factors[unseen], biases[unseen] = 0.0, -mean
-    return _model(interactions, ratings, given, mean, factors, biases)
+    return svd_model(
+        interactions,
+        ratings,
+        mean=mean,
+        factors=factors,
+        biases=biases,
+        dislike=float(given["dislike"]),
+        ridge=np.full(factors.shape[1] + 1, _ridge(interactions, ratings, given)),
+        algorithm="svd",
+    )
 
 
 def projected_seconds(interactions: Interactions, parameters: Parameters) -> float:
@@ -117,7 +112,7 @@ def projected_seconds(interactions: Interactions, parameters: Parameters) -> flo
 
 
 def _trained(
-    ratings: _Ratings, given: Parameters, epochs: int, seed: int, progress: Progress | None
+    ratings: Ratings, given: Parameters, epochs: int, seed: int, progress: Progress | None
 ) -> surprise.SVD:
     """Surprise's algorithm after its ``fit``."""
     algorithm = surprise.SVD(
@@ -130,51 +125,27 @@ def _trained(
     return algorithm.fit(_ArrayTrainset(ratings, max(1, epochs), progress))
 
 
-def _ratings(interactions: Interactions, given: Parameters, seed: int) -> _Ratings:
-    """Likes as 1, dislikes as the given low rating, negatives as 0, shuffled by the seed.
+def _ratings(interactions: Interactions, given: Parameters, seed: int) -> Ratings:
+    """What is trained on, shuffled by the seed.
 
-    Shuffled, because by users in turn the songs' factors would chase one user after another; and
-    put in order before, so that the order in which they came makes no other model.
+    By users in turn the songs' factors would chase one user after another.
     """
-    interactions = interactions.in_order()
-    users, songs = sampled_negatives(interactions, int(given["negatives"]), seed=seed)
-    values = np.where(interactions.values > 0, LIKE, float(given["dislike"]))
-    order = np.random.default_rng(seed).permutation(len(interactions) + len(users))
-    return _Ratings(
-        np.concatenate([interactions.users, users])[order],
-        np.concatenate([interactions.songs, songs])[order],
-        np.concatenate([values, np.zeros(len(users))])[order],
-        interactions.n_users,
-        interactions.n_songs,
+    ratings = ratings_of(
+        interactions,
+        negatives=int(given["negatives"]),
+        dislike=float(given["dislike"]),
+        seed=seed,
     )
+    return ratings.where(np.random.default_rng(seed).permutation(len(ratings)))
 
 
-def _model(
-    interactions: Interactions,
-    ratings: _Ratings,
-    given: Parameters,
-    mean: float,
-    factors: npt.NDArray[np.float32],
-    biases: npt.NDArray[np.float32],
-) -> SVD:
-    """The fold-in's constants, as a typical user of the training had them.
+def _ridge(interactions: Interactions, ratings: Ratings, given: Parameters) -> float:
+    """ρ of the fold-in.
 
-    α spreads a user's mean number of negatives over all songs. The regularisation times a user's
-    mean number of ratings is what the steps of an epoch add up to, and with it as ρ the fold-in
-    finds the users of the training again as they were; but songs' factors being fixed now, less
-    of it ranks better by far (docs/engine.md): ρ is the part ``fold_in`` of that.
+    The regularisation times a user's mean number of ratings is what the steps of an epoch add up
+    to, and with it the fold-in finds the users of the training again as they were; but songs'
+    factors being fixed now, less of it ranks better by far (docs/engine.md): ρ is the part
+    ``fold_in`` of that.
     """
     active = max(1, len(np.unique(interactions.users)))
-    ridge = float(given["fold_in"] * given["regularisation"]) * len(ratings.values) / active
-    negatives = len(ratings.values) - len(interactions)
-    weight = negatives / active / interactions.n_songs
-    extended = np.column_stack([np.ones(len(biases)), factors.astype(np.float64)])
-    gram = weight * (extended.T @ extended)
-    gram[np.diag_indices_from(gram)] += max(ridge, 1e-6)
-    return SVD(
-        factors=factors,
-        biases=biases,
-        gram=gram,
-        right=-weight * (extended.T @ (mean + biases.astype(np.float64))),
-        ratings=np.array([mean, LIKE, float(given["dislike"])]),
-    )
+    return float(given["fold_in"] * given["regularisation"]) * len(ratings) / active

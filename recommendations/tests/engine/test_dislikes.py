@@ -25,10 +25,11 @@ PARAMETERS: dict[str, Parameters] = {
             ["judged_knn", {}, 1.0],
             ["ials", {"factors": 16, "dislike": 1.0}, 1.0],
             ["svd", {"epochs": 10, "factors": 8, "negatives": 0}, 1.0],
+            ["vbmf", {"factors": 4}, 1.0],
         ]
     },
 }
-SINKING = ("judged_knn", "svd", "blend")
+SINKING = ("judged_knn", "svd", "vbmf", "blend")
 WORLD = two_camps(users=150, songs=30)
 SONGS = st.integers(0, WORLD.n_songs - 1)
 
@@ -130,6 +131,7 @@ def test_what_needs_dislikes_is_tried_where_there_are_enough(
         "judged_knn": {"dislike": (1.0, 3.0)},
         "ials": {"dislike": (0.0, 0.3)},
         "svd": {"dislike": (-0.5, 0.0)},
+        "vbmf": {},
     }
     monkeypatch.setattr(selection, "AXES", axes)
     monkeypatch.setattr(searching, "AXES", axes)
@@ -150,6 +152,8 @@ def test_what_needs_dislikes_is_tried_where_there_are_enough(
         }
 
     assert tried(few) == {("ials", 0.0), ("svd", 0.0)}
+    assert "vbmf" in {each.recipe.algorithm for each in many.trials}
+    assert "vbmf" not in {each.recipe.algorithm for each in few.trials}
     assert {("judged_knn", 1.0), ("ials", 0.3), ("svd", -0.5)} <= tried(many)
     assert any(each.recipe.parameters.get("negatives") == 0 for each in many.trials)
     assert not any(each.recipe.parameters.get("negatives") == 0 for each in few.trials)

@@ -23,6 +23,7 @@ PARAMETERS: dict[str, Parameters] = {
             ["judged_knn", {}, 0.5],
             ["ials", {"factors": 16, "dislike": 0.5}, 0.7],
             ["svd", {"epochs": 5, "factors": 8, "negatives": 0}, 0.7],
+            ["vbmf", {"factors": 4}, 0.7],
         ]
     },
 }

@@ -15,6 +15,7 @@ from recommendations.tests.engine.worlds import listeners_with_taste
 WORLD = listeners_with_taste(users=30, songs=20)
 SMALL: dict[str, dict[str, Any]] = {
     "svd": {"epochs": 1, "factors": 3},
+    "vbmf": {"epochs": 1, "factors": 3},
     "ials": {"epochs": 1, "factors": 3},
     "blend": {
         "parts": [
@@ -73,6 +74,9 @@ def test_a_parameter_under_0_is_refused(algorithm: str, name: str) -> None:
         ("ials", "regularisation"),
         ("svd", "factors"),
         ("svd", "learning_rate"),
+        ("vbmf", "factors"),
+        ("vbmf", "epochs"),
+        ("vbmf", "fold_in"),
     ],
 )
 def test_a_parameter_that_is_divided_by_or_counts_is_not_0(algorithm: str, name: str) -> None:

@@ -9,6 +9,7 @@ from recommendations.engine import svd_training
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import NoKnownSongs, TrainingFailed
 from recommendations.engine.negatives import sampled_negatives
+from recommendations.engine.ratings import Ratings
 from recommendations.engine.svd import SVD
 from recommendations.tests.engine.worlds import (
     interactions,
@@ -106,7 +107,7 @@ def test_surprise_learns_the_same_from_our_trainset_as_from_one_of_its_own() -> 
     # numbered in the order of first appearance.
     users, songs = np.repeat(np.arange(20), 6), np.tile(np.arange(6), 20)
     values = (np.arange(120) * 7 % 3 == 0).astype(np.float64)
-    ratings = svd_training._Ratings(users, songs, values, 20, 6)
+    ratings = Ratings(users, songs, values, 20, 6)
     table = pd.DataFrame({"user": users, "song": songs, "rating": values})
     reader = surprise.Reader(rating_scale=(0, 1))
     theirs = surprise.Dataset.load_from_df(table, reader).build_full_trainset()
