@@ -110,23 +110,16 @@ class Verdict:
 class Standing:
     """What a challenger is held against.
 
-    live: the live version's recipe, if there is one and it fitted. last: the recipes that went
-    live most lately, as far as they fitted. notes: what did not fit, in words.
+    live: the live version's recipe, if there is one and it fitted. best: of the recipes that went
+    live most lately, as far as they fitted. notes: what did not fit, in words. cuts: on how many
+    the deciding users were asked; their values are means over them.
     """
 
     popularity: Asked
     live: Asked | None
-    last: Sequence[Asked]
+    best: Asked | None
     notes: Sequence[str] = ()
-
-    @property
-    def best(self) -> Asked | None:
-        """The best of the last, by the deciding users.
-
-        By those who choose, it would be the one that their half flatters most: a drift that only
-        flatters would take the measure along with it.
-        """
-        return max(self.last, key=lambda each: each.mean, default=None)
+    cuts: int = 1
 
     def guards(self, challenger: Asked, *, seed: int) -> list[Guard]:
         """The challenger against each; popularity need not surpass itself."""
@@ -237,6 +230,7 @@ def _words(challenger: Asked, standing: Standing, guards: Sequence[Guard]) -> st
     if users < ENOUGH_USERS:
         asked += " (underpowered: the difference decides, not its interval)"
     words = f"{challenger.recipe.algorithm} NDCG@10 {challenger.mean:.4f} of {asked}"
+    words += f" on {standing.cuts} cuts" if standing.cuts > 1 else ""
     if guards:
         words += "; against " + "; against ".join(str(guard) for guard in guards)
     notes = Counter(standing.notes).items()
@@ -247,6 +241,7 @@ def _record(challenger: Asked, standing: Standing, guards: Sequence[Guard]) -> d
     """Everything that decided, as plain values."""
     return {
         "users": len(challenger.values),
+        "cuts": standing.cuts,
         "underpowered": len(challenger.values) < ENOUGH_USERS,
         "algorithm": challenger.recipe.algorithm,
         "ndcg@10": challenger.mean,

@@ -19,8 +19,8 @@ from recommendations.engine.item_model import ItemModel
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
 from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
-from recommendations.engine.several_cuts import ask_all, on_cuts
-from recommendations.engine.trial import Trial
+from recommendations.engine.several_cuts import ask_all, decide, on_cuts
+from recommendations.engine.trial import Trial, key
 from recommendations.engine.trials import Trials
 from recommendations.engine.trying_new_songs import try_new_songs
 
@@ -240,10 +240,6 @@ def _verdict(
 ) -> Verdict:
     """What the deciding users say of the best, against popularity and what was live."""
 
-    def asked(trial: Trial) -> Asked:
-        found = trials.decide(trial.recipe)
-        return Asked(trial.recipe, found["ndcg@10"], found["auc"])
-
     notes = [
         f"{which} {each.recipe.algorithm} was left out ({each.left_out})"
         for which, each in [("the live", reference), *(("an earlier", each) for each in before)]
@@ -252,17 +248,39 @@ def _verdict(
     if not trials.halved:
         notes.append("too few users to part, so that those who chose decide")
     notes += trials.slow
+    popularity, chosen = trials.done[0], best or trials.done[0]
+    live = reference if reference and reference.measured else None
+    leader = _leader(trials, before)
+    held = [each for each in (popularity, live, leader, chosen) if each is not None]
+    said, cuts = decide(trials, [each.recipe for each in held], chosen.recipe, seed)
+    asked = {
+        key(each.recipe): Asked(each.recipe, found["ndcg@10"], found["auc"])
+        for each, found in zip(held, said, strict=True)
+    }
     standing = Standing(
-        popularity=asked(trials.done[0]),
-        live=asked(reference) if reference and reference.measured else None,
-        last=[asked(each) for each in before if each.measured],
+        popularity=asked[key(popularity.recipe)],
+        live=asked[key(live.recipe)] if live else None,
+        best=asked[key(leader.recipe)] if leader else None,
         notes=notes,
+        cuts=cuts,
     )
     if best is None:
         left_out = next(each for each in trials.done if each.recipe.algorithm == algorithm)
         why = f"{algorithm} was left out ({left_out.left_out})"
         return fall_back(standing, why, seed=seed)
-    return judge(asked(best), standing, pinned=pinned, seed=seed)
+    return judge(asked[key(best.recipe)], standing, pinned=pinned, seed=seed)
+
+
+def _leader(trials: Trials, before: Sequence[Trial]) -> Trial | None:
+    """The best of those that were live before, by the deciding users.
+
+    By those who choose, it would be the one that their half flatters most: a drift that only
+    flatters would take the measure along with it.
+    """
+    measured = [each for each in before if each.measured]
+    return max(
+        measured, key=lambda each: trials.decide(each.recipe)["ndcg@10"].mean(), default=None
+    )
 
 
 def _unasked(interactions: Interactions, algorithm: str, popularity: Trial, seed: int) -> Verdict:

@@ -14,7 +14,7 @@ import numpy as np
 
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import BLENDED, blend_of, blend_recipe, parts_of
-from recommendations.engine.cutting import Cut, HeldOut, cut, halves
+from recommendations.engine.cutting import Cut, cut, cut_again, halves
 from recommendations.engine.evaluation import Answers, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
@@ -199,7 +199,7 @@ class Trials:
         """
         started = time.perf_counter()
         self._shared[key(recipe)] = model
-        found = self._evaluated(model, self.cut.held_out, MOST_USERS)
+        found = self._evaluated(model, self.cut, MOST_USERS)
         asking = time.perf_counter() - started
         trial = Trial(
             recipe,
@@ -222,6 +222,21 @@ class Trials:
         fitting = sum(self._fit_seconds(part) for part in parts_of(blend))
         needed = fitting + (1 + 2 * BLEND_ASKS) * self._asking_seconds
         return needed + self._afterwards(blend, 0.0) < self._ends - time.perf_counter()
+
+    def can_decide_again(self, recipes: Iterable[Recipe], chosen: Recipe) -> bool:
+        """Whether these can be fitted and asked about on another cut before the final training."""
+        asking = DECIDING_ASKS * self._asking_seconds
+        needed = sum(self._fit_seconds(each) + asking for each in recipes)
+        return needed + self._fit_seconds(chosen) < self._ends - time.perf_counter()
+
+    def deciding_again(self, seed: int) -> Cut:
+        """Another cut for the deciding users; nobody else is asked about on it."""
+        return cut_again(replace(self.cut, held_out=self._deciding), seed=seed)
+
+    def decide_on(self, other: Cut, recipe: Recipe) -> PerUser:
+        """What ``decide`` gives, on another cut for the deciding users. Raises TrainingFailed."""
+        model = self.fit_on(other, recipe)
+        return self._evaluated(model, other, MOST_DECIDING).per_user
 
     def fit_on(self, other: Cut, recipe: Recipe) -> Model:
         """The model of the recipe on another cut's training side. Raises TrainingFailed."""
@@ -271,7 +286,7 @@ class Trials:
         except TrainingFailed as error:
             return Trial(recipe, seconds=time.perf_counter() - started, left_out=str(error))
         fitted = time.perf_counter()
-        found = self._evaluated(model, self.cut.held_out, MOST_USERS)
+        found = self._evaluated(model, self.cut, MOST_USERS)
         ended = time.perf_counter()
         self._asking_seconds = ended - fitted
         fit_seconds = fitted - started
@@ -306,11 +321,11 @@ class Trials:
         )
         return found.get("p99", 0.0)
 
-    def _evaluated(self, model: Model, held_out: HeldOut, most_users: int) -> Evaluation:
+    def _evaluated(self, model: Model, on: Cut, most_users: int) -> Evaluation:
         return evaluate(
             model,
-            self.cut.train,
-            held_out,
+            on.train,
+            on.held_out,
             ks=KS,
             seed=self._seed,
             intervals=False,
@@ -319,7 +334,8 @@ class Trials:
         )
 
     def _ask_deciding(self, recipe: Recipe, model: Model) -> None:
-        self._decided[key(recipe)] = self._evaluated(model, self._deciding, MOST_DECIDING)
+        on = replace(self.cut, held_out=self._deciding)
+        self._decided[key(recipe)] = self._evaluated(model, on, MOST_DECIDING)
 
     def _fitted(self, recipe: Recipe) -> Model:
         """The model of the recipe on the training side; a blend's parts are trials of their own."""

@@ -1,6 +1,7 @@
 """What a challenger has to stand up to, by the users who decide."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,8 @@ def standing(
     live: Asked | None, *last: Asked, users: int = MANY, popularity: float = 0.3
 ) -> Standing:
     """Popularity at this part of what the good model is worth, and what was live."""
-    return Standing(asked("popularity", taste(users) * popularity), live, last)
+    best = max(last, key=lambda each: each.mean, default=None)
+    return Standing(asked("popularity", taste(users) * popularity), live, best)
 
 
 def judged(challenger: Asked, live: Asked | None, *last: Asked, users: int = MANY) -> Verdict:
@@ -104,7 +106,7 @@ def test_popularity_goes_live_where_the_challenger_is_not_surely_better() -> Non
     noise = np.random.default_rng(2).normal(0, 0.2, MANY)
     challenger = asked("new", taste() + noise - noise.mean() + 0.001)
 
-    found = judge(challenger, Standing(popular, None, ()), seed=0)
+    found = judge(challenger, Standing(popular, None, None), seed=0)
 
     assert (found.promote, found.recipe) == (True, popular.recipe)
     assert found.record["algorithm"] == "ials"
@@ -124,7 +126,7 @@ def test_the_live_recipe_is_trained_anew_where_popularity_is_not_good_enough_to_
     noise = np.random.default_rng(2).normal(0, 0.2, MANY)
     live = asked("live", taste() + noise - noise.mean() + 0.001)
 
-    found = judge(live, Standing(asked("popularity", taste()), live, ()), seed=0)
+    found = judge(live, Standing(asked("popularity", taste()), live, None), seed=0)
 
     assert (found.promote, found.recipe) == (True, live.recipe)
 
@@ -132,7 +134,7 @@ def test_the_live_recipe_is_trained_anew_where_popularity_is_not_good_enough_to_
 def test_popularity_need_not_surpass_itself() -> None:
     popular = asked("popularity", taste())
 
-    assert judge(popular, Standing(popular, None, ()), seed=0).promote
+    assert judge(popular, Standing(popular, None, None), seed=0).promote
 
 
 def test_what_the_settings_name_goes_live_whatever_is_said_against_it() -> None:
@@ -190,7 +192,9 @@ def test_the_same_answers_make_the_same_record_which_is_json() -> None:
 
 def test_what_did_not_fit_is_told() -> None:
     live = asked("live", taste())
-    noted = Standing(asked("popularity", taste() * 0.3), live, (), ["an earlier svd was left out"])
+    noted = Standing(
+        asked("popularity", taste() * 0.3), live, None, ["an earlier svd was left out"]
+    )
 
     found = judge(live, noted, seed=0)
 
@@ -200,7 +204,7 @@ def test_what_did_not_fit_is_told() -> None:
 
 def test_what_did_not_fit_for_the_same_reason_is_told_once_with_its_number() -> None:
     slow = "an earlier svd was left out"
-    noted = Standing(asked("popularity", taste() * 0.3), None, (), [slow, slow, "another"])
+    noted = Standing(asked("popularity", taste() * 0.3), None, None, [slow, slow, "another"])
 
     found = judge(asked("new", taste()), noted, seed=0)
 
@@ -219,7 +223,7 @@ def telling(name: str, values: npt.NDArray[np.float64], auc: float, judges: int 
 def against_popularity(challenger: Asked) -> Verdict:
     """Against a popularity that is as good a list, in the mean, and tells likes by .6."""
     popular = telling("popularity", np.roll(taste(), 1), 0.6)
-    return judge(challenger, Standing(popular, None, []), seed=0)
+    return judge(challenger, Standing(popular, None, None), seed=0)
 
 
 def test_a_sure_gain_of_auc_stands_up_to_popularity_where_lists_are_as_good() -> None:
@@ -250,3 +254,12 @@ def test_auc_does_not_help_against_the_live_recipe() -> None:
     found = judge(telling("new", taste() * 0.9, 0.9), standing(live), seed=0)
 
     assert not found.promote
+
+
+def test_it_says_on_how_many_cuts_who_decides_was_asked() -> None:
+    once = judge(asked("new", taste()), standing(None), seed=0)
+    thrice = judge(asked("new", taste()), replace(standing(None), cuts=3), seed=0)
+
+    assert (once.record["cuts"], thrice.record["cuts"]) == (1, 3)
+    assert f"of {MANY} deciding users on 3 cuts" in thrice.reason
+    assert "cuts" not in once.reason

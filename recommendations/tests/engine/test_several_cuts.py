@@ -10,8 +10,8 @@ from recommendations.engine import algorithms, selection, several_cuts
 from recommendations.engine.blending import Weighed
 from recommendations.engine.cutting import Cut, cut
 from recommendations.engine.model import Model, Recipe, TrainingFailed
-from recommendations.engine.several_cuts import MOST_CUTS, ask_all, on_cuts
-from recommendations.engine.trial import Trial
+from recommendations.engine.several_cuts import MOST_CUTS, ask_all, decide, on_cuts
+from recommendations.engine.trial import Trial, key
 from recommendations.engine.trials import Trials
 from recommendations.tests.engine.worlds import interactions, two_camps
 
@@ -125,3 +125,62 @@ def test_what_several_cuts_say_goes_before_the_one_of_the_trials() -> None:
     assert chosen(False, blend=0.2, alone=0.1) == "item_knn"
     assert chosen(None, blend=0.2, alone=0.1) == "blend"
     assert chosen(None, blend=0.1004, alone=0.1) == "item_knn"
+
+
+def test_who_decides_is_asked_on_several_cuts_and_answers_by_the_mean() -> None:
+    trials = tried()
+    parts_of(trials)
+    first = {recipe.algorithm: trials.decide(recipe) for recipe in RECIPES}
+    others = [trials.deciding_again(seed) for seed in range(1, MOST_CUTS)]
+
+    (judged, items, same), cuts = decide(trials, [*RECIPES, RECIPES[0]], RECIPES[0], 0)
+
+    assert cuts == MOST_CUTS
+    for recipe, said in zip(RECIPES, (judged, items), strict=True):
+        each = [first[recipe.algorithm], *(trials.decide_on(other, recipe) for other in others)]
+        for name in ("ndcg@10", "auc"):
+            means = np.mean([one[name] for one in each], axis=0)
+            assert np.allclose(said[name], means, equal_nan=True)
+    assert np.allclose(judged["ndcg@10"], same["ndcg@10"])
+
+
+def test_who_decides_is_asked_about_nobody_else_on_any_cut() -> None:
+    trials = tried()
+    deciding = set(trials.deciding_again(1).held_out.users.tolist())
+
+    assert deciding
+    assert not deciding & set(trials.cut.held_out.users.tolist())
+    # What those who choose are asked about is not learnt from on these cuts either.
+    chosen = zip(trials.cut.held_out.users, trials.cut.held_out.songs, strict=True)
+    train = trials.deciding_again(1).train
+    assert not set(chosen) & set(zip(train.users, train.songs, strict=True))
+
+
+def test_recipes_are_decided_on_one_cut_where_time_is_short_or_another_fails() -> None:
+    trials = tried()
+    parts_of(trials)
+    once = trials.decide(RECIPES[0])
+
+    def fails(other: Cut, recipe: Recipe) -> Model:
+        raise TrainingFailed("nothing to learn")
+
+    trials.fit_on = fails  # type: ignore[method-assign]
+    said, cuts = decide(trials, RECIPES, RECIPES[0], 0)
+    assert cuts == 1
+    assert np.array_equal(said[0]["ndcg@10"], once["ndcg@10"])
+
+    late = tried(_ends=0.0)
+    parts_of(late)
+    assert decide(late, RECIPES, RECIPES[0], 0)[1] == 1
+
+
+def test_the_best_that_was_live_is_so_by_those_who_decide() -> None:
+    trials = tried()
+    by_choosers = [trial for trial, _ in parts_of(trials)]
+    means = {key(each.recipe): trials.decide(each.recipe)["ndcg@10"].mean() for each in by_choosers}
+
+    leader = selection._leader(trials, by_choosers)
+
+    assert leader is not None
+    assert means[key(leader.recipe)] == max(means.values())
+    assert selection._leader(trials, [Trial(RECIPES[0], left_out="no time")]) is None
