@@ -6,7 +6,7 @@ held back (as trials.py compares), which costs milliseconds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,7 +34,7 @@ _Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Said:
     """What the parts say of each user's candidates; of a user asked on several cuts, each time.
 
     features: each part's scores by its σ, (users, candidates, parts). relevant: which candidates
@@ -50,6 +50,12 @@ class Asked:
     def n_parts(self) -> int:
         """How many weights there are."""
         return int(self.features.shape[2])
+
+    def of(self, parts: Sequence[int]) -> "Said":
+        """What these parts alone said, in this order."""
+        places = np.asarray(parts)
+        pairs = replace(self.pairs, differences=self.pairs.differences[:, places])
+        return replace(self, features=self.features[:, :, places], pairs=pairs)
 
     def worth(self, weights: npt.NDArray[np.float64]) -> float:
         """NDCG@10 + NDCG@100, a mean over the users; times the AUC where it is known."""
@@ -90,7 +96,7 @@ class Pairs:
         return found
 
 
-def ask(models: Sequence[Model], cut: Cut, seed: int) -> Asked:
+def ask(models: Sequence[Model], cut: Cut, seed: int) -> Said:
     """Ask these models, which were trained on the cut's training side; the first an item model."""
     train, held = cut.train, cut.held_out
     targets, against = (_of_users(train, held, held.values * sign > 0) for sign in (1, -1))
@@ -119,7 +125,7 @@ def ask(models: Sequence[Model], cut: Cut, seed: int) -> Asked:
         blocks.append((features, relevant))
     counts = np.diff(targets.indptr)[users]
     ideals = np.array([[ideal_gain(min(k, int(n))) for k in (10, 100)] for n in counts])
-    return Asked(
+    return Said(
         np.concatenate([f for f, _ in blocks]),
         np.concatenate([r for _, r in blocks]),
         ideals,
@@ -127,10 +133,10 @@ def ask(models: Sequence[Model], cut: Cut, seed: int) -> Asked:
     )
 
 
-def together(askings: Sequence[Asked]) -> Asked:
+def together(askings: Sequence[Said]) -> Said:
     """What models of the same recipes said on several cuts, one after the other."""
     pairs = np.cumsum([0, *(len(each.pairs.differences) for each in askings)])
-    return Asked(
+    return Said(
         np.concatenate([each.features for each in askings]),
         np.concatenate([each.relevant for each in askings]),
         np.concatenate([each.ideals for each in askings]),

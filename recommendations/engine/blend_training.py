@@ -2,8 +2,8 @@
 
 Parameters: parts, a list of [algorithm, parameters, weight]. With σ_m the standard deviation of a
 part's scores over the catalogue, a mean over 1,000 users drawn by the seed, part m enters with
-c_m = weight / σ_m: a weight is worth the same whatever the part's unit. The weights are found on a
-cut of the data (blending.py), σ on all of them.
+c_m = weight / σ_m: a weight is worth the same whatever the part's unit. The weights are found on
+cuts of the data (blending.py), σ on all of them.
 """
 
 from dataclasses import replace

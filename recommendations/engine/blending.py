@@ -1,6 +1,6 @@
 """How much each part of a blend is to weigh: found by what was held back.
 
-All that are good alone begin with the same weight, as an average does that is hard to beat; the
+All that are good alone begin with the same weight, as in an average, which is hard to beat; the
 weights are stepped one at a time for as long as that gains, and the part that is missed least is
 left out, as long as it is hardly missed. Parts that are added one by one instead, the best first,
 are too few: two that are nearly the same and gain a little each never come in together.
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from recommendations.engine.blend_questions import Asked
+from recommendations.engine.blend_questions import Said
 
 STEPS: Final = (0.5, 0.7, 0.85, 1.2, 1.4, 2.0)
 ROUNDS: Final = 6
@@ -29,28 +29,31 @@ _Weights = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """The weights of a blend's parts, 0 for what is left out.
-
-    gain: by what part all of them together are worth more than the best one alone.
-    """
+    """The weights of a blend's parts, 0 for what is left out, and what they are worth together."""
 
     weights: list[float]
-    gain: float
+    worth: float
 
 
-def weigh(asked: Asked) -> Weighed:
-    """The weights of the parts that were asked; the first, an item model's, is 1."""
+def good(asked: Said) -> list[int]:
+    """The parts, by their places, that are good alone; and the first, by which songs are found."""
     alone = np.array([asked.worth(one) for one in np.eye(asked.n_parts)])
-    weights = (alone >= GOOD * alone.max()).astype(np.float64)
-    weights[0] = 1.0
-    weights, worth = _stepped(asked, weights)
+    found = alone >= GOOD * alone.max()
+    found[0] = True
+    return [int(part) for part in np.flatnonzero(found)]
+
+
+def weigh(asked: Said) -> Weighed:
+    """The weights of parts that are good; the first, an item model's, is 1."""
+    weights, worth = _stepped(asked, np.ones(asked.n_parts))
+    best = worth
     while np.count_nonzero(weights) > 1:
         fewer, left = max((_without(asked, weights, part) for part in _others(weights)), key=_worth)
-        if left < worth * (1 - LEAST_MISSED):
+        # Under the best, or many small losses would add up.
+        if left < best * (1 - LEAST_MISSED):
             break
-        weights, worth = fewer, left
-    best = alone.max()
-    return Weighed([float(weight) for weight in weights], worth / best - 1 if best else 0.0)
+        weights, worth, best = fewer, left, max(best, left)
+    return Weighed([float(weight) for weight in weights], worth)
 
 
 def _others(weights: _Weights) -> list[int]:
@@ -58,7 +61,7 @@ def _others(weights: _Weights) -> list[int]:
     return [part for part in np.flatnonzero(weights).tolist() if part]
 
 
-def _without(asked: Asked, weights: _Weights, part: int) -> tuple[_Weights, float]:
+def _without(asked: Said, weights: _Weights, part: int) -> tuple[_Weights, float]:
     """The best weights that are found without a part, and their worth."""
     fewer = weights.copy()
     fewer[part] = 0.0
@@ -69,7 +72,7 @@ def _worth(found: tuple[_Weights, float]) -> float:
     return found[1]
 
 
-def _stepped(asked: Asked, weights: _Weights) -> tuple[_Weights, float]:
+def _stepped(asked: Said, weights: _Weights) -> tuple[_Weights, float]:
     """The weights after steps that gain, and their worth; the first stays: only ratios matter."""
     worth = asked.worth(weights)
     for _ in range(ROUNDS):

@@ -1,7 +1,7 @@
 """Whether what was chosen goes live: held against others by users who had no part in the choice.
 
-Recipes are compared, fitted on the same training side of one cut. What counts is NDCG@10 of the
-deciding users, paired: the same users answer for both sides, so that what is hard for everybody
+Recipes are compared, fitted on the same training sides of the same cuts. What counts is NDCG@10 of
+the deciding users, paired: the same users answer for both sides, so that what is hard for everybody
 cancels out, and the 95 % interval of the mean difference is that of the difference. Against
 popularity, who tells liked songs from disliked ones (AUC) has proved itself too.
 """

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from recommendations.engine.interactions import Interactions
+from recommendations.engine.interactions import IntArray, Interactions
 from recommendations.engine.negatives import sampled_negatives
 
 LIKE: Final = 1.0
@@ -20,8 +20,8 @@ LIKE: Final = 1.0
 class Ratings:
     """What is trained on: rows and ratings, (n,) each; a song not judged may come twice."""
 
-    users: npt.NDArray[np.int64]
-    songs: npt.NDArray[np.int64]
+    users: IntArray
+    songs: IntArray
     values: npt.NDArray[np.float64]
     n_users: int
     n_songs: int
@@ -44,8 +44,8 @@ def ratings_of(interactions: Interactions, *, negatives: int, dislike: float, se
     interactions = interactions.in_order()
     users, songs = sampled_negatives(interactions, negatives, seed=seed)
     return Ratings(
-        np.concatenate([interactions.users, users]),
-        np.concatenate([interactions.songs, songs]),
+        np.concatenate([interactions.users, users.astype(np.int32)]),
+        np.concatenate([interactions.songs, songs.astype(np.int32)]),
         np.concatenate([np.where(interactions.values > 0, LIKE, dislike), np.zeros(len(users))]),
         interactions.n_users,
         interactions.n_songs,

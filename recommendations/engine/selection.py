@@ -2,7 +2,8 @@
 
 Procedures are compared, never artifacts: each is fitted on the training side of the cut and asked
 what was held back. The live model's procedure takes part in the same way, and those that were live
-before it. One half of the users chooses and tunes; the other half decides what goes live.
+before it. One half of the users chooses and tunes; the other half decides what goes live. Where
+users are few, a blend is weighed and the decision made on several cuts (several_cuts.py).
 """
 
 import time
@@ -12,16 +13,15 @@ from typing import Any, Final
 
 from recommendations.engine import algorithms
 from recommendations.engine.blend_training import blend_recipe, parts_of
-from recommendations.engine.blending import weigh
 from recommendations.engine.evaluation import Answers
 from recommendations.engine.interactions import Interactions
-from recommendations.engine.item_model import ItemModel
-from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
+from recommendations.engine.model import Progress, Recipe, TrainingFailed
 from recommendations.engine.promotion import Asked, Standing, Verdict, fall_back, judge
 from recommendations.engine.searching import AXES, search
-from recommendations.engine.several_cuts import ask_all, decide, on_cuts
+from recommendations.engine.several_cuts import MOST_CUTS, decide
 from recommendations.engine.trial import Trial, key
 from recommendations.engine.trials import Trials
+from recommendations.engine.trying_blends import LEAST_BLEND_GAIN, Blended, try_blend
 from recommendations.engine.trying_new_songs import try_new_songs
 
 AUTO = "auto"
@@ -29,8 +29,6 @@ AUTO = "auto"
 # whose defaults are small on purpose more is expected.
 WORTH_TUNING = 0.95
 WORTH_GROWING = {"ials": 0.5}
-# What a blend must gain over its best part to be worth its requests' time.
-LEAST_BLEND_GAIN = 0.005
 # How many recipes that were live the challenger is held against, and the part of the budget that
 # fitting and asking them may take: the search needs the rest.
 LAST: Final = 10
@@ -44,7 +42,8 @@ class Choice:
     metrics, popularity_metrics, live_metrics: of the users who choose; empty where nothing could
     be asked, live_metrics None where there is no live procedure. trials: every candidate, as tried.
     promotion: what the deciding users said, and what it was held to; empty where none was asked.
-    answers: what they were given by the recipe, fitted on ``cut_train``; None where none was asked.
+    answers: what they were given by the recipe, fitted on ``cut_train``, of their cuts the first;
+    None where none was asked.
     """
 
     recipe: Recipe
@@ -154,65 +153,28 @@ def _tried(trials: Trials, algorithm: str, seed: int) -> Trial | None:
         if algorithm == name or not named:
             worth = 0.0 if named else WORTH_GROWING.get(name, WORTH_TUNING)
             search(trials, name, seed=seed, worth=worth, named=named)
-    helps = None if named else _try_blend(trials, seed)
-    return _best(trials, algorithm, helps)
+    blended = None if named else try_blend(trials, seed)
+    return _best(trials, algorithm, blended)
 
 
-def _try_blend(trials: Trials, seed: int) -> bool | None:
-    """Try the best of each kind together, weighed by what was held back.
-
-    Whether that helps, where several cuts tell; None where it is left to the trials.
-    """
-    kept = _not_past_the_best(trials.kept())
-    # An item model comes first: it says which songs are looked at.
-    kept.sort(key=lambda each: not isinstance(each[1], ItemModel))
-    if len(kept) < 2 or not isinstance(kept[0][1], ItemModel):
-        return None
-    fitted, left = on_cuts(trials, kept, seed), list(range(len(kept)))
-    while True:
-        weighed = weigh(ask_all(fitted, left, seed))
-        taken = [(part, weight) for part, weight in zip(left, weighed.weights, strict=True)]
-        taken = [(part, weight) for part, weight in taken if weight]
-        if len(taken) < 2:
-            return None
-        blended = trials.run(
-            blend_recipe([(kept[part][0].recipe, weight) for part, weight in taken], seed)
-        )
-        # Item models are added up into one: only those of factors can be saved.
-        dear = [part for part, _ in taken if not isinstance(kept[part][1], ItemModel)]
-        if trials.in_time(blended) or not dear:
-            return weighed.gain >= LEAST_BLEND_GAIN if len(fitted) > 1 else None
-        left.remove(max(dear, key=lambda part: kept[part][0].recipe.parameters.get("factors", 0)))
-
-
-def _not_past_the_best(kept: list[tuple[Trial, Model]]) -> list[tuple[Trial, Model]]:
-    """Without those of more factors than the best of their algorithm: dear, and no gain."""
-    most: dict[str, int] = {}
-    for trial, _ in kept:  # the best first
-        most.setdefault(trial.recipe.algorithm, trial.recipe.parameters.get("factors", 0))
-    return [
-        (trial, model)
-        for trial, model in kept
-        if trial.recipe.parameters.get("factors", 0) <= most[trial.recipe.algorithm]
-    ]
-
-
-def _best(trials: Trials, algorithm: str, helps: bool | None) -> Trial | None:
+def _best(trials: Trials, algorithm: str, blended: Blended | None) -> Trial | None:
     """The best that was asked for; with "auto" a blend must be clearly better than its parts.
 
-    helps: whether it is; None if its trial is to tell.
+    blended: the blend that was made of them. What several cuts say of it goes before the trials'
+    one, of it alone: a live blend is another.
     """
     if algorithm == "blend":
         # Where one part is as good as all, that is the blend.
         return trials.best(algorithm) or trials.best()
     if algorithm != AUTO:
         return trials.best(algorithm)
+    if blended is not None and blended.helps:
+        return blended.trial
     alone, blend = trials.best_in_time(blends=False), trials.best_in_time(blends=True)
     if blend is None or alone is None:
         return blend or alone
-    if helps is None:
-        helps = blend.score > alone.score * (1 + LEAST_BLEND_GAIN)
-    return blend if helps else alone
+    refused = blended is not None and blended.helps is False and blend is blended.trial
+    return alone if refused or blend.score <= alone.score * (1 + LEAST_BLEND_GAIN) else blend
 
 
 def _lending(
@@ -252,7 +214,9 @@ def _verdict(
     live = reference if reference and reference.measured else None
     leader = _leader(trials, before)
     held = [each for each in (popularity, live, leader, chosen) if each is not None]
-    said, cuts = decide(trials, [each.recipe for each in held], chosen.recipe, seed)
+    # What is pinned goes live whatever is said of it.
+    recipes, most = [each.recipe for each in held], 1 if pinned else MOST_CUTS
+    said, cuts = decide(trials, recipes, chosen.recipe, seed, most_cuts=most)
     asked = {
         key(each.recipe): Asked(each.recipe, found["ndcg@10"], found["auc"])
         for each, found in zip(held, said, strict=True)
@@ -272,7 +236,7 @@ def _verdict(
 
 
 def _leader(trials: Trials, before: Sequence[Trial]) -> Trial | None:
-    """The best of those that were live before, by the deciding users.
+    """The best of those that were live before, by the deciding users on the trials' cut.
 
     By those who choose, it would be the one that their half flatters most: a drift that only
     flatters would take the measure along with it.

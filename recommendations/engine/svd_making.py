@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from recommendations.engine.interactions import FloatArray, Interactions
-from recommendations.engine.ratings import LIKE, Ratings
+from recommendations.engine.ratings import LIKE
 from recommendations.engine.svd import SVD
 
 
 def svd_model(
     interactions: Interactions,
-    ratings: Ratings,
+    unjudged: int,
     *,
     mean: float,
     factors: FloatArray,
@@ -21,11 +21,11 @@ def svd_model(
 ) -> SVD:
     """The model of songs' factors, with the fold-in's constants as a typical user had them.
 
-    α spreads a user's mean number of songs rated without being judged over all songs. ridge: ρ of
-    b_u and of each factor, (f + 1,).
+    unjudged: how many ratings stand for songs not judged; α spreads a user's mean number of them
+    over all songs. ridge: ρ of b_u and of each factor, (f + 1,).
     """
     active = max(1, len(np.unique(interactions.users)))
-    weight = (len(ratings) - len(interactions)) / active / interactions.n_songs
+    weight = unjudged / active / interactions.n_songs
     extended = np.column_stack([np.ones(len(biases)), factors.astype(np.float64)])
     gram = weight * (extended.T @ extended)
     gram[np.diag_indices_from(gram)] += np.maximum(ridge, 1e-6)

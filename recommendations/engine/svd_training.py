@@ -87,7 +87,7 @@ def fit(
     factors[unseen], biases[unseen] = 0.0, -mean
     return svd_model(
         interactions,
-        ratings,
+        len(ratings) - len(interactions),
         mean=mean,
         factors=factors,
         biases=biases,

@@ -6,7 +6,7 @@ out to decide what goes live (promotion.py).
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,9 @@ MOST_DECIDING = 10_000
 DECIDING_ASKS = MOST_DECIDING // MOST_USERS
 # What finding a blend's weights and asking it take, in askings of one candidate.
 BLEND_ASKS = 4
+# The final training is on all data, longer than that on the cut: what asking again must leave of
+# the budget, in what is projected.
+SLACK = 1.3
 # Users whose lists say whether a request would be answered in time, and how often each is asked.
 TIMED_USERS = 200
 TIMED_REPEATS = 3
@@ -216,31 +219,38 @@ class Trials:
         """The instant by which all but deciding about the chosen and training it has to be over."""
         return self._ends - DECIDING_ASKS * self._asking_seconds - chosen.fit_seconds
 
-    def can_repeat(self, parts: Iterable[Recipe]) -> bool:
+    def can_repeat(self, parts: Sequence[Recipe]) -> bool:
         """Whether a blend's parts can be fitted on another cut before it has to be tried."""
         blend = blend_recipe([(part, 1.0) for part in parts], self._seed)
-        fitting = sum(self._fit_seconds(part) for part in parts_of(blend))
-        needed = fitting + (1 + 2 * BLEND_ASKS) * self._asking_seconds
-        return needed + self._afterwards(blend, 0.0) < self._ends - time.perf_counter()
+        fitting = sum(self._fit_seconds(part) for part in parts)
+        # Each part is scaled and asked; then the weights are found, and the blend is tried.
+        asking = (2 * len(parts) + BLEND_ASKS) * self._asking_seconds
+        return self._fits(fitting + asking + self._afterwards(blend, 0.0))
 
-    def can_decide_again(self, recipes: Iterable[Recipe], chosen: Recipe) -> bool:
+    def can_decide_again(self, recipes: Sequence[Recipe], chosen: Recipe) -> bool:
         """Whether these can be fitted and asked about on another cut before the final training."""
-        asking = DECIDING_ASKS * self._asking_seconds
-        needed = sum(self._fit_seconds(each) + asking for each in recipes)
-        return needed + self._fit_seconds(chosen) < self._ends - time.perf_counter()
+        asking = DECIDING_ASKS * self._asking_seconds * len(recipes)
+        fitting = sum(self._fit_seconds(each) for each in (*recipes, chosen))
+        return self._fits(fitting + asking)
+
+    def _fits(self, seconds: float) -> bool:
+        """Whether what may be left undone leaves time for all that may not."""
+        return SLACK * seconds < self._ends - time.perf_counter()
 
     def deciding_again(self, seed: int) -> Cut:
         """Another cut for the deciding users; nobody else is asked about on it."""
         return cut_again(replace(self.cut, held_out=self._deciding), seed=seed)
 
-    def decide_on(self, other: Cut, recipe: Recipe) -> PerUser:
-        """What ``decide`` gives, on another cut for the deciding users. Raises TrainingFailed."""
-        model = self.fit_on(other, recipe)
+    def decide_on(self, other: Cut, model: Model) -> PerUser:
+        """What ``decide`` gives, on another cut for the deciding users, of a model fitted there."""
         return self._evaluated(model, other, MOST_DECIDING).per_user
 
     def fit_on(self, other: Cut, recipe: Recipe) -> Model:
         """The model of the recipe on another cut's training side. Raises TrainingFailed."""
-        return algorithms.fit(recipe, other.train, self._named_progress(recipe))
+        report = self._progress
+        named = f"another cut, {recipe.algorithm}"
+        progress = None if report is None else lambda _, share: report(named, share)
+        return algorithms.fit(recipe, other.train, progress)
 
     def new_song_seconds(self, fit_seconds: float) -> float:
         """What finding out how much new songs are lent takes; 0 where they have no traits."""

@@ -11,14 +11,15 @@ at: where listeners have judged some tens of songs each, single best values, as 
 fitted to chance in part.
 
 The model that is left is svd's: factors' means, and a user folded in by them (svd.py), where ρ is
-σ² / τ for b_u and ``fold_in`` · σ² for p_u: 1 would be Bayes' rule, if dislikes were solved for as
-likes are; as they sink their neighbours instead, users are drawn to nothing by more.
+σ² / τ for b_u and ``fold_in`` · σ² for p_u: 1 would be Bayes' rule, if songs were known for certain
+and dislikes solved for as likes are; as they are not, users are drawn to nothing by more.
 Sources: Lim & Teh 2007 (variational Bayes for ratings), Ilin & Raiko 2010 (the same as PCA with
 missing values; bounds of each factor), Bishop 1999 (a prior variance for each factor).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ _LEAST_VARIANCE = 1e-6
 # Users' numbers that are held at a time.
 _CELLS = 4_000_000
 
-_Double = npt.NDArray[np.float64]
+_Double = npt.NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -72,13 +73,15 @@ class _Sums:
     """What users say of each song, summed over who judged it, and of the variances.
 
     With z = (1, p): squares: E[z zᵀ], (n, d, d). products: E[z (r − μ − b_u)], (n, d).
-    rest: Σ E[(r − μ − b_u)²] over all judgements. biases: Σ E[b_u²] over users.
+    rest: Σ E[(r − μ − b_u)²] over all judgements. biases: Σ E[b_u²] over the users who judged
+    anything, and how many these are.
     """
 
     squares: _Double
     products: _Double
     rest: float = 0.0
     biases: float = 0.0
+    users: int = 0
 
 
 def fit(
@@ -96,7 +99,8 @@ def fit(
     )
     # As if one more of each kind had been seen: of likes alone, more of them must still be better.
     mean = float((ratings.values.sum() + LIKE + _DISLIKE) / (len(ratings) + 2))
-    judged = _residuals(ratings, mean)
+    judged, unjudged = _residuals(ratings, mean), len(ratings) - len(interactions)
+    del ratings  # as large as all the rest
     songs, variances = _begun(judged, int(given["factors"]), seed)
     least = _LEAST_VARIANCE * float((judged.data**2).mean())
     epochs = int(given["epochs"])
@@ -110,7 +114,7 @@ def fit(
     ridge[0] = variances.noise / variances.users
     return svd_model(
         interactions,
-        ratings,
+        unjudged,
         mean=mean,
         factors=songs.mean[:, 1:].astype(np.float32),
         biases=songs.mean[:, 0].astype(np.float32),
@@ -150,20 +154,27 @@ def _begun(judged: sparse.csr_array, factors: int, seed: int) -> tuple[_Songs, _
 
 
 def _turn(judged: sparse.csr_array, songs: _Songs, variances: _Variances, least: float) -> None:
-    """Users by the songs, songs by the users, variances by both; in place."""
+    """Users by the songs, songs by the users, variances by both; in place.
+
+    Who judged nothing, and what nobody judged, says nothing of a variance.
+    """
     sums = _summed(judged, songs, variances)
-    precision = sums.squares.copy()
-    diagonal = np.arange(precision.shape[1])
-    precision[:, diagonal, diagonal] += variances.noise / variances.songs
-    inverse = np.linalg.inv(precision)
-    songs.mean = np.einsum("nab,nb->na", inverse, sums.products)
-    songs.covariance = (variances.noise * inverse).astype(np.float64)
+    diagonal = np.arange(sums.squares.shape[1])
+    prior = variances.noise / variances.songs
+    sums.squares[:, diagonal, diagonal] += prior
+    songs.covariance = np.linalg.inv(sums.squares)
+    sums.squares[:, diagonal, diagonal] -= prior
+    songs.mean = np.einsum("nab,nb->na", songs.covariance, sums.products)
+    songs.covariance *= variances.noise
     # E[(r − μ − b_u − z·w)²], the square of the last term over both distributions.
-    second = songs.mean[:, :, None] * songs.mean[:, None, :] + songs.covariance
-    missed = sums.rest - 2 * (sums.products * songs.mean).sum() + (sums.squares * second).sum()
+    missed = sums.rest - 2 * (sums.products * songs.mean).sum()
+    missed += np.einsum("na,nab,nb->", songs.mean, sums.squares, songs.mean, optimize=True)
+    missed += np.einsum("nab,nab->", sums.squares, songs.covariance)
     variances.noise = max(least, float(missed) / judged.nnz)
-    variances.users = max(least, sums.biases / judged.shape[0])
-    variances.songs = np.maximum(least, second[:, diagonal, diagonal].mean(axis=0))
+    variances.users = max(least, sums.biases / sums.users)
+    known = np.bincount(judged.indices, minlength=judged.shape[1]) > 0
+    second = songs.mean[known] ** 2 + songs.covariance[known][:, diagonal, diagonal]
+    variances.songs = np.maximum(least, second.mean(axis=0))
 
 
 def _summed(judged: sparse.csr_array, songs: _Songs, variances: _Variances) -> _Sums:
@@ -182,7 +193,7 @@ def _summed(judged: sparse.csr_array, songs: _Songs, variances: _Variances) -> _
         summed = np.asarray(ones @ squares.reshape(n, d * d))
         precision = summed.reshape(-1, d, d) / variances.noise
         precision[:, np.arange(d), np.arange(d)] += prior
-        covariance = np.linalg.inv(precision).astype(np.float64, copy=False)
+        covariance = np.linalg.inv(precision)
         told = (block @ extended - ones @ with_bias) / variances.noise
         mean = np.einsum("uab,ub->ua", covariance, told)
         _add(sums, block, ones, mean, covariance)
@@ -208,11 +219,15 @@ def _add(
     sums.products += block.T @ z - ones.T @ with_own
     said = np.asarray(block.sum(axis=1)).ravel()
     sums.rest += float((block.data**2).sum() - 2 * (own * said).sum() + (counts * own_square).sum())
-    sums.biases += float(own_square.sum())
+    sums.biases += float(own_square[counts > 0].sum())
+    sums.users += int((counts > 0).sum())
 
 
 def _blocks(judged: sparse.csr_array, d: int) -> Iterator[sparse.csr_array]:
-    """Rows of users, as many at a time as their numbers have room."""
-    size = max(1, _CELLS // d**2)
+    """Rows of users, as many at a time as their numbers have room, and not far fewer than songs.
+
+    The sums over songs are gone through once a block.
+    """
+    size = max(1, _CELLS // d**2, judged.shape[1] // 2)
     for start in range(0, judged.shape[0], size):
         yield judged[start : start + size]

@@ -1,15 +1,17 @@
 """A blend is the sum of its parts, in its scores, its reasons and its order."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from recommendations.engine import algorithms, blend
 from recommendations.engine.blend import CANDIDATES
-from recommendations.engine.blend_questions import Asked, Pairs, ask, together
+from recommendations.engine.blend_questions import Pairs, Said, ask, together
 from recommendations.engine.blend_training import blend_of, blend_recipe, parts_of, scale_of
-from recommendations.engine.blending import weigh
+from recommendations.engine.blending import good, weigh
 from recommendations.engine.cutting import Cut, cut, cut_again
 from recommendations.engine.evaluation import evaluate
 from recommendations.engine.interactions import Interactions
@@ -156,18 +158,20 @@ def test_weights_favour_what_foretells_and_leave_out_what_adds_nothing(
     drawn = np.random.default_rng(0).standard_normal(len(noise.liking.weights))
     noise = replace(noise, liking=replace(noise.liking, weights=drawn.astype(np.float32)))
 
-    weighed = weigh(ask([ridge, same, noise], parted, 0))
+    asked = ask([ridge, same, noise], parted, 0)
+    weighed = weigh(asked.of([0, 1]))
 
-    # The same again is no gain, and noise is less.
-    assert weighed.weights == [1.0, 0.0, 0.0]
-    assert weighed.gain == pytest.approx(0.0)
+    # Noise is not good alone, and the same again is no gain.
+    assert good(asked) == [0, 1]
+    assert weighed.weights == [1.0, 0.0]
+    assert weighed.worth == asked.worth(np.array([1.0, 0.0, 0.0]))
 
 
-def of_two_songs(*users: tuple[float, float]) -> Asked:
+def of_two_songs(*users: tuple[float, float]) -> Said:
     """The first of two songs was liked: what each part says of it, the other song being 0."""
     features = np.zeros((len(users), 2, 2), np.float32)
     features[:, 0] = users
-    return Asked(
+    return Said(
         features,
         np.array([[True, False]] * len(users)),
         np.ones((len(users), 2)),
@@ -183,17 +187,27 @@ def test_parts_that_make_up_for_each_other_s_mistakes_come_in_together() -> None
 
     assert weighed.weights[0] == 1.0
     assert weighed.weights[1] > 0
-    alone = 2 * (1 + 1 + 1 / np.log2(3)) / 3
-    assert asked.worth(np.array(weighed.weights)) == pytest.approx(2)
-    assert weighed.gain == pytest.approx(2 / alone - 1)
+    assert weighed.worth == asked.worth(np.array(weighed.weights)) == pytest.approx(2)
 
 
-def test_a_part_that_is_poor_alone_is_left_out_but_the_first_stays() -> None:
+def test_what_is_poor_alone_is_no_part_but_the_first_stays() -> None:
     # The first says which songs are looked at, however poor.
-    poor_first = weigh(of_two_songs((-1, 0.9), (-1, 0.9), (-1, 0.9)))
-    assert poor_first.weights[0] == 1.0
-    assert poor_first.weights[1] > 1 / 0.9
-    assert weigh(of_two_songs((1, -1), (1, -1), (1, -1))).weights == [1.0, 0.0]
+    poor_first = of_two_songs((-1, 0.9), (-1, 0.9), (-1, 0.9))
+    assert good(poor_first) == [0, 1]
+    assert weigh(poor_first).weights[1] > 1 / 0.9
+    assert good(of_two_songs((1, -1), (1, -1), (1, -1))) == [0]
+
+
+def test_small_losses_of_parts_do_not_add_up() -> None:
+    # Each part left out costs a little less than what may be lost, two of them more.
+    worth = {1: 0.9970, 2: 0.9985, 3: 1.0}
+
+    def of(weights: npt.NDArray[np.float64]) -> float:
+        return worth[int(np.count_nonzero(weights))]
+
+    found = weigh(SimpleNamespace(n_parts=3, worth=of))  # type: ignore[arg-type]
+
+    assert np.count_nonzero(found.weights) == 2
 
 
 def test_several_cuts_are_worth_the_mean_of_each() -> None:
@@ -216,7 +230,7 @@ def test_several_cuts_are_worth_the_mean_of_each() -> None:
 def test_weights_are_worth_their_ndcgs_times_the_auc_by_hand() -> None:
     # One song of two was liked, and the second part alone puts it first: NDCG 1 at both ends.
     # Of the two pairs the first part has both right, the second one.
-    asked = Asked(
+    asked = Said(
         features=np.array([[[0, 1], [1, 0]]], np.float32),
         relevant=np.array([[True, False]]),
         ideals=np.ones((1, 2)),

@@ -15,6 +15,7 @@ from recommendations.engine import (
     searching,
     selection,
     trials,
+    trying_blends,
 )
 from recommendations.engine.blending import Weighed
 from recommendations.engine.cutting import Cut, HeldOut
@@ -354,7 +355,7 @@ def test_auto_tries_a_blend_of_the_best_and_takes_it_where_it_gains(
     parts = [each for each in choice.trials if each.measured and each is not blended]
     best = max(each.score for each in parts)
     taken = choice.recipe == blended.recipe
-    assert taken == (blended.score > best * (1 + selection.LEAST_BLEND_GAIN))
+    assert taken == (blended.score > best * (1 + trying_blends.LEAST_BLEND_GAIN))
     names = {name for name, _, _ in blended.recipe.parameters["parts"]}
     assert names == {"local_ridge", "ials"}
     algorithms.fit(choice.recipe, blendable)
@@ -443,18 +444,26 @@ def test_a_blend_takes_no_more_factors_than_the_best_of_them_has(
         (Trial(Recipe("ials", {"factors": 4})), other),
     ]
     ran: list[Recipe] = []
+
+    def run(recipe: Recipe) -> Trial:
+        ran.append(recipe)
+        return Trial(recipe, {"ndcg@10": 0.1})
+
     tried = SimpleNamespace(
         kept=lambda: best_first,
         cut=None,
-        run=ran.append,
+        run=run,
         in_time=lambda _: True,
     )
-    monkeypatch.setattr(selection, "on_cuts", lambda *_: [None])
-    monkeypatch.setattr(selection, "ask_all", lambda _, parts, __: len(parts))
-    monkeypatch.setattr(selection, "weigh", lambda parts: Weighed([1.0] * parts, 0.1))
+    asked = SimpleNamespace(of=len)
+    monkeypatch.setattr(trying_blends, "_asked", lambda _, parts, __: (asked, parts, 1))
+    monkeypatch.setattr(trying_blends, "weigh", lambda parts: Weighed([1.0] * parts, 0.1))
+
+    found = trying_blends.try_blend(tried, 0)  # type: ignore[arg-type]
 
     # On one cut alone its trial tells whether it helps.
-    assert selection._try_blend(tried, 0) is None  # type: ignore[arg-type]
+    assert found is not None
+    assert found.helps is None
 
     [blended] = ran
     assert [[name, given] for name, given, _ in blended.parameters["parts"]] == [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recommendations.engine import algorithms, trials
+from recommendations.engine import algorithms, trials, trying_blends
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe
 from recommendations.engine.selection import Choice, choose
@@ -21,8 +21,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Interactions:
     """Two kinds of models, and a blend takes all of them whatever they are worth together."""
     monkeypatch.setattr("recommendations.engine.blending.GOOD", 0.0)
     monkeypatch.setattr("recommendations.engine.blending.LEAST_MISSED", -1.0)
-    monkeypatch.setattr("recommendations.engine.selection.LEAST_BLEND_GAIN", -1.0)
-    monkeypatch.setattr("recommendations.engine.selection._not_past_the_best", lambda kept: kept)
+    monkeypatch.setattr("recommendations.engine.trying_blends.LEAST_BLEND_GAIN", -1.0)
+    monkeypatch.setattr(trying_blends, "_not_past_the_best", lambda kept: kept)
     monkeypatch.setattr("recommendations.engine.searching.LEAST_GAINS", {"factors": -1.0})
     for module in ("selection", "searching"):
         monkeypatch.setattr(f"recommendations.engine.{module}.AXES", AXES)

@@ -105,7 +105,8 @@ def test_training_is_surprise_s_own_fit(
 def test_surprise_learns_the_same_from_our_trainset_as_from_one_of_its_own() -> None:
     # Ratings in the order of users, as surprise's own trainset has them, each user and song
     # numbered in the order of first appearance.
-    users, songs = np.repeat(np.arange(20), 6), np.tile(np.arange(6), 20)
+    users = np.repeat(np.arange(20, dtype=np.int32), 6)
+    songs = np.tile(np.arange(6, dtype=np.int32), 20)
     values = (np.arange(120) * 7 % 3 == 0).astype(np.float64)
     ratings = Ratings(users, songs, values, 20, 6)
     table = pd.DataFrame({"user": users, "song": songs, "rating": values})

@@ -1,5 +1,7 @@
 """VBMF: learnt by turns that are checked against loops, folded in as svd is."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -148,5 +150,23 @@ def test_progress_runs_to_the_end() -> None:
     assert seen == [("vbmf", 0.25), ("vbmf", 0.5), ("vbmf", 0.75), ("vbmf", 1.0)]
 
 
-def test_it_is_loaded_by_its_own_name() -> None:
-    assert trained(two_camps()).algorithm == "vbmf"
+def test_who_judged_nothing_and_what_nobody_judged_changes_nothing() -> None:
+    world = two_camps(users=100)
+    found = trained(world, factors=3)
+    wider = trained(replace(world, n_users=900, n_songs=400), factors=3)
+
+    # The draws that factors begin from are others; what all of them tell is the same.
+    assert wider.gram[0, 0] == pytest.approx(found.gram[0, 0], rel=0.05)
+    for mine in (profile([0, 2, 4]), profile([1], [0, 2])):
+        assert np.allclose(wider.scores(mine)[:40], found.scores(mine), atol=0.02)
+
+
+def test_what_was_not_judged_may_be_drawn_twice() -> None:
+    # 40 songs of which half are judged, ten times as many drawn as liked: most come again.
+    found = trained(two_camps(users=200), negatives=10)
+
+    assert np.isfinite(found.factors).all()
+    mine = profile([0, 2, 4])
+    kinds = np.arange(40) % 2
+    scores = found.scores(mine)
+    assert scores[kinds == 0].mean() > scores[kinds == 1].mean()
