@@ -67,6 +67,8 @@ def _asked(trials: Trials, parts: list[Part], seed: int) -> tuple[Said, list[Par
     first = ask([model for _, model in parts], trials.cut, seed)
     places = good(first)
     parts = [parts[place] for place in places]
+    if len(parts) == 1:
+        return first.of(places), parts, 1
     asked, cuts = ask_again(trials, [trial.recipe for trial, _ in parts], first.of(places), seed)
     return asked, parts, cuts
 
