@@ -167,8 +167,8 @@ def _turn(judged: sparse.csr_array, songs: _Songs, variances: _Variances, least:
     songs.mean = np.einsum("nab,nb->na", songs.covariance, sums.products)
     songs.covariance *= variances.noise
     # E[(r − μ − b_u − z·w)²], the square of the last term over both distributions.
-    missed = sums.rest - 2 * (sums.products * songs.mean).sum()
-    missed += np.einsum("na,nab,nb->", songs.mean, sums.squares, songs.mean, optimize=True)
+    foretold = np.einsum("nab,nb->na", sums.squares, songs.mean)
+    missed = sums.rest + ((foretold - 2 * sums.products) * songs.mean).sum()
     missed += np.einsum("nab,nab->", sums.squares, songs.covariance)
     variances.noise = max(least, float(missed) / judged.nnz)
     variances.users = max(least, sums.biases / sums.users)
