@@ -155,5 +155,10 @@ def test_what_needs_dislikes_is_tried_where_there_are_enough(
     assert "vbmf" in {each.recipe.algorithm for each in many.trials}
     assert "vbmf" not in {each.recipe.algorithm for each in few.trials}
     assert {("judged_knn", 1.0), ("ials", 0.3), ("svd", -0.5)} <= tried(many)
-    assert any(each.recipe.parameters.get("negatives") == 0 for each in many.trials)
+    from_judgements = {
+        each.recipe.algorithm
+        for each in many.trials
+        if each.recipe.parameters.get("negatives") == 0
+    }
+    assert from_judgements == {"svd", "vbmf"}
     assert not any(each.recipe.parameters.get("negatives") == 0 for each in few.trials)

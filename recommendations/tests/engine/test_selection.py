@@ -626,3 +626,16 @@ def test_a_handful_who_cannot_be_parted_choose_and_decide() -> None:
 
     assert choice.promotion["users"] == 1
     assert "those who chose decide" in choice.reason
+
+
+def test_few_decide_on_several_cuts_but_not_about_what_is_pinned(
+    world: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommendations.engine.selection.AXES", SVD_AXES)
+    monkeypatch.setattr("recommendations.engine.searching.AXES", SVD_AXES)
+
+    held = choose(world, budget_seconds=ENOUGH)
+    pinned = choose(world, algorithm="svd", budget_seconds=ENOUGH)
+    tried = choose(world, algorithm="svd", budget_seconds=ENOUGH, pinned=False)
+
+    assert [each.promotion["cuts"] for each in (held, pinned, tried)] == [4, 1, 4]

@@ -132,10 +132,10 @@ def test_what_nobody_judged_comes_last() -> None:
 
 
 def test_of_likes_alone_more_of_them_are_better() -> None:
-    rows = [(user, song, 1) for song in range(6) for user in range(4 * song + 1)]
+    rows = [(user, song, 1) for song in range(6) for user in range(21 - 4 * song)]
     found = trained(interactions(rows, users=30, songs=6))
 
-    assert np.argsort(found.empty_scores()).tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.argsort(found.empty_scores()).tolist() == [5, 4, 3, 2, 1, 0]
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
@@ -170,3 +170,10 @@ def test_what_was_not_judged_may_be_drawn_twice() -> None:
     kinds = np.arange(40) % 2
     scores = found.scores(mine)
     assert scores[kinds == 0].mean() > scores[kinds == 1].mean()
+
+
+def test_users_factors_alone_are_drawn_to_nothing_by_the_fold_in() -> None:
+    once, twice = (trained(two_camps(), factors=3, fold_in=by).gram for by in (2.0, 4.0))
+
+    assert np.diagonal(twice)[1:].tolist() == pytest.approx((2 * np.diagonal(once)[1:]).tolist())
+    assert twice[0, 0] == once[0, 0] != once[1, 1]
