@@ -29,7 +29,8 @@ def ask_again(
     As many as are needed and time lasts. A cut by time is the only one: there is one latest past.
     """
     said = [first]
-    while _too_few(trials.cut, len(first.relevant), len(said)) and trials.can_repeat(recipes):
+    users, budget = len(first.relevant), trials.budget
+    while _too_few(trials.cut, users, len(said)) and budget.can_repeat(recipes):
         other = cut_again(trials.cut, seed=seed + len(said))
         try:
             models = [trials.fit_on(other, recipe) for recipe in recipes]
@@ -58,7 +59,7 @@ def decide(
     while (
         cuts < most_cuts
         and _too_few(trials.cut, users, cuts)
-        and trials.can_decide_again(list(distinct.values()), chosen)
+        and trials.budget.can_decide_again(list(distinct.values()), chosen)
     ):
         other = trials.deciding_again(seed + MOST_CUTS + cuts)
         try:

@@ -6,19 +6,20 @@ out to decide what goes live (promotion.py).
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from recommendations.engine import algorithms
-from recommendations.engine.blend_training import BLENDED, blend_of, blend_recipe, parts_of
+from recommendations.engine.blend_training import BLENDED, blend_of, parts_of
 from recommendations.engine.cutting import Cut, cut, cut_again, halves
 from recommendations.engine.evaluation import Answers, Evaluation, evaluate
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Model, Progress, Recipe, TrainingFailed
-from recommendations.engine.score_time import score_microseconds
+from recommendations.engine.serving_budget import ServingBudget
+from recommendations.engine.time_budget import TimeBudget
 from recommendations.engine.trial import PerUser, Trial, key, pulls_of
 
 KS = (10, 20, 100)
@@ -26,18 +27,6 @@ KS = (10, 20, 100)
 MOST_USERS = 5_000
 # Few are asked to decide about, and what decides is an interval, which more users make narrower.
 MOST_DECIDING = 10_000
-DECIDING_ASKS = MOST_DECIDING // MOST_USERS
-# What finding a blend's weights and asking it take, in askings of one candidate.
-BLEND_ASKS = 4
-# The final training is on all data, longer than that on the cut: what asking again must leave of
-# the budget, in what is projected.
-SLACK = 1.3
-# Users whose lists say whether a request would be answered in time, and how often each is asked.
-TIMED_USERS = 200
-TIMED_REPEATS = 3
-# What finding out how much new songs are lent takes, beside fitting the chosen recipe once.
-NEW_SONG_ASKS = 10
-NEW_SONG_SECONDS = 6e-4  # a song: working what is lent into the weights, time after time
 
 
 class Trials:
@@ -58,16 +47,16 @@ class Trials:
         serving_microseconds: float | None = None,
     ) -> None:
         self.blending = blending
-        self.slow: list[str] = []
-        self._serving_microseconds = serving_microseconds
-        self._in_time: dict[str, bool] = {}
+        started = time.perf_counter()
         self.done: list[Trial] = []
         whole = cut(interactions, seed=seed)
         choosing, self._deciding = halves(whole.held_out)
         # Whether they are other users; a handful cannot be parted.
         self.halved = choosing is not whole.held_out
         self.cut: Cut = replace(whole, held_out=choosing)
-        self._ends = time.perf_counter() + budget_seconds
+        ends, asks = started + budget_seconds, MOST_DECIDING / MOST_USERS
+        self.budget = TimeBudget(ends, self.cut.train, self.done, deciding_asks=asks)
+        self._serving = ServingBudget(serving_microseconds, self.cut, seed=seed)
         # Of a song that nobody has judged no cut can tell whether it is liked: shown, it would
         # count as wrong. How many of those lists may hold is found otherwise (new songs).
         self.judged = np.bincount(interactions.songs, minlength=interactions.n_songs) > 0
@@ -80,9 +69,6 @@ class Trials:
         self._shared: dict[str, Model] = {}
         self._again: set[str] = set()
         self._decided: dict[str, Evaluation] = {}
-        # How much longer than projected each algorithm's last fit took, and what asking costs.
-        self._slowness: dict[str, float] = {}
-        self._asking_seconds = 0.0
 
     @property
     def askable(self) -> bool:
@@ -114,16 +100,14 @@ class Trials:
 
         Popularity always: it is what answers where nothing else does.
         """
-        name, allowed = key(trial.recipe), self._serving_microseconds
-        if allowed is None or trial.recipe.algorithm == "popularity" or not trial.measured:
+        if trial.recipe.algorithm == "popularity" or not trial.measured:
             return True
-        if name not in self._in_time:
-            taken = self._list_microseconds(self.made(trial.recipe))
-            self._in_time[name] = taken <= allowed
-            if taken > allowed:
-                told = f"{trial.recipe.algorithm} was left out (a list takes {taken:.0f} µs"
-                self.slow.append(f"{told}, {allowed:.0f} are allowed)")
-        return self._in_time[name]
+        return self._serving.allows(trial.recipe, lambda: self.made(trial.recipe))
+
+    @property
+    def slow(self) -> list[str]:
+        """Whose lists take longer than serving may, and how long."""
+        return self._serving.slow
 
     def rivals(self, algorithm: str) -> list[Trial]:
         """Those measured of other algorithms than this and popularity."""
@@ -193,7 +177,7 @@ class Trials:
 
     def missing_seconds(self, recipes: Iterable[Recipe]) -> float:
         """What ``made`` will take for those of these whose model is not at hand."""
-        return sum(self._fit_seconds(each) for each in recipes if self._model(each) is None)
+        return self.budget.fit_seconds(*(each for each in recipes if self._model(each) is None))
 
     def run_made(self, recipe: Recipe, model: Model, fit_seconds: float) -> Trial:
         """Try what was made elsewhere on the training side, and keep it for deciding.
@@ -215,28 +199,6 @@ class Trials:
         self.done.append(trial)
         return trial
 
-    def ends_before(self, chosen: Trial) -> float:
-        """The instant by which all but deciding about the chosen and training it has to be over."""
-        return self._ends - DECIDING_ASKS * self._asking_seconds - chosen.fit_seconds
-
-    def can_repeat(self, parts: Sequence[Recipe]) -> bool:
-        """Whether a blend's parts can be fitted on another cut before it has to be tried."""
-        blend = blend_recipe([(part, 1.0) for part in parts], self._seed)
-        fitting = sum(self._fit_seconds(part) for part in parts)
-        # Each part is scaled and asked; then the weights are found, and the blend is tried.
-        asking = (2 * len(parts) + BLEND_ASKS) * self._asking_seconds
-        return self._fits(fitting + asking + self._afterwards(blend, 0.0))
-
-    def can_decide_again(self, recipes: Sequence[Recipe], chosen: Recipe) -> bool:
-        """Whether these can be fitted and asked about on another cut before the final training."""
-        asking = DECIDING_ASKS * self._asking_seconds * len(recipes)
-        fitting = sum(self._fit_seconds(each) for each in (*recipes, chosen))
-        return self._fits(fitting + asking)
-
-    def _fits(self, seconds: float) -> bool:
-        """Whether what may be left undone leaves time for all that may not."""
-        return SLACK * seconds < self._ends - time.perf_counter()
-
     def deciding_again(self, seed: int) -> Cut:
         """Another cut for the deciding users; nobody else is asked about on it."""
         return cut_again(replace(self.cut, held_out=self._deciding), seed=seed)
@@ -252,44 +214,23 @@ class Trials:
         progress = None if report is None else lambda _, share: report(named, share)
         return algorithms.fit(recipe, other.train, progress)
 
-    def new_song_seconds(self, fit_seconds: float) -> float:
-        """What finding out how much new songs are lent takes; 0 where they have no traits."""
-        if self.cut.train.traits is None:
-            return 0.0
-        working = NEW_SONG_SECONDS * self.cut.train.n_songs
-        return fit_seconds + NEW_SONG_ASKS * self._asking_seconds + working
-
     def _left_out(self, recipe: Recipe, deciding: bool, ends: float | None) -> Trial | None:
         """The candidate as left out, if trying and then training it is over the time left."""
-        fitting = self._projected(recipe)
-        trying = fitting + self._asking_seconds * (1 + DECIDING_ASKS * deciding)
-        now = time.perf_counter()
-        bounds = [(trying + self._afterwards(recipe, fitting), self._ends - now)]
-        if ends is not None:
-            bounds.append((trying, ends - now))
-        for needed, left in bounds:
-            if needed > left:
-                why = f"needs about {needed:.0f} s, {max(0.0, left):.0f} s of the training budget"
-                return Trial(recipe, left_out=f"{why} are left")
-        return None
-
-    def _afterwards(self, recipe: Recipe, fitting: float) -> float:
-        """Seconds of what follows if this candidate is taken: deciding, and the final training."""
-        decided = DECIDING_ASKS * self._asking_seconds
+        fitting = self.budget.projected(recipe)
         if parts := parts_of(recipe):
-            fitting = sum(self._fit_seconds(part) for part in parts)
-            return decided + fitting + self.new_song_seconds(fitting)
-        best = self.best()
-        fitting_best = max(fitting, best.fit_seconds if best else 0.0)
-        alone = decided + fitting_best + self.new_song_seconds(fitting_best)
-        if not self.blending:
-            return alone
-        # A blend may take all that was kept; before that its weights are found, and it is asked.
-        others = sum(trial.fit_seconds for trial, _ in self.kept())
-        return max(alone, decided + fitting + others) + BLEND_ASKS * self._asking_seconds
+            afterwards = self.budget.after_blend(parts)
+        else:
+            best = self.best()
+            longest = max(fitting, best.fit_seconds if best else 0.0)
+            # A blend may take all that was kept; before that its weights are found.
+            others = [trial.fit_seconds for trial, _ in self.kept()]
+            blended = fitting + sum(others) if self.blending else None
+            afterwards = self.budget.after_single(longest, blended)
+        why = self.budget.too_short_for(fitting, afterwards, deciding=deciding, ends=ends)
+        return Trial(recipe, left_out=why) if why else None
 
     def _run(self, recipe: Recipe, *, deciding: bool) -> Trial:
-        projected = self._projected(recipe)
+        projected = self.budget.projected(recipe)
         started = time.perf_counter()
         try:
             model = self._fitted(recipe)
@@ -298,15 +239,13 @@ class Trials:
         fitted = time.perf_counter()
         found = self._evaluated(model, self.cut, MOST_USERS)
         ended = time.perf_counter()
-        self._asking_seconds = ended - fitted
+        self.budget.asking_seconds = ended - fitted
         fit_seconds = fitted - started
         if parts := parts_of(recipe):
             # The parts were fitted before; the final training fits them all again.
-            fit_seconds = sum(self._fit_seconds(part) for part in parts)
-        elif projected > 0:
-            self._slowness[recipe.algorithm] = (
-                self._slowness.get(recipe.algorithm, 1.0) * fit_seconds / projected
-            )
+            fit_seconds = self.budget.fit_seconds(*parts)
+        else:
+            self.budget.learn(recipe, projected, fit_seconds)
         trial = Trial(
             recipe,
             found.metrics,
@@ -319,17 +258,6 @@ class Trials:
         if deciding and trial.measured:
             self._ask_deciding(recipe, model)
         return trial
-
-    def _list_microseconds(self, model: Model) -> float:
-        found = score_microseconds(
-            model,
-            self.cut.train,
-            np.unique(self.cut.held_out.users),
-            seed=self._seed,
-            most_users=TIMED_USERS,
-            repeats=TIMED_REPEATS,
-        )
-        return found.get("p99", 0.0)
 
     def _evaluated(self, model: Model, on: Cut, most_users: int) -> Evaluation:
         return evaluate(
@@ -387,21 +315,6 @@ class Trials:
         kind = (name, trial.recipe.parameters.get("factors"))
         if kind not in self._kept or trial.better_than(self._kept[kind][0]):
             self._kept[kind] = (trial, model)
-
-    def _fit_seconds(self, recipe: Recipe) -> float:
-        """What fitting took, or may take."""
-        for trial in self.done:
-            if trial.recipe == recipe and trial.measured:
-                return trial.fit_seconds
-        return self._projected(recipe)
-
-    def _projected(self, recipe: Recipe) -> float:
-        """Seconds that fitting will take, corrected by how the last of its kind went."""
-        if parts := parts_of(recipe):
-            tried = [each.recipe for each in self.done]
-            return sum(self._projected(part) for part in parts if part not in tried)
-        seconds = algorithms.projected_seconds(recipe, self.cut.train)
-        return seconds * self._slowness.get(recipe.algorithm, 1.0)
 
     def _named_progress(self, recipe: Recipe) -> Progress | None:
         """Progress of a fit that says which trial it belongs to."""

@@ -61,9 +61,9 @@ def try_new_songs(
     traits = trials.cut.train.traits
     if best is None or traits is None or not any(map(_lends, _parts(best.recipe))):
         return best
-    ends, bare = trials.ends_before(best), lending(best.recipe, NOTHING)
+    ends, bare = trials.budget.ends_before(best), lending(best.recipe, NOTHING)
     # A recipe that lends already was tried as it is: what it would be without is still to be made.
-    needed = trials.new_song_seconds(best.fit_seconds) + trials.missing_seconds(_parts(bare))
+    needed = trials.budget.new_song_seconds(best.fit_seconds) + trials.missing_seconds(_parts(bare))
     if time.perf_counter() + needed > ends:
         return best
     try:

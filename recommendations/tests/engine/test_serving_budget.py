@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recommendations.engine import algorithms, trials, trying_blends
+from recommendations.engine import algorithms, serving_budget, trying_blends
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.model import Recipe
 from recommendations.engine.selection import Choice, choose
@@ -42,7 +42,9 @@ def chosen(
     taken: Callable[[Any], float],
     **options: Any,
 ) -> Choice:
-    monkeypatch.setattr(trials, "score_microseconds", lambda model, *_, **__: {"p99": taken(model)})
+    monkeypatch.setattr(
+        serving_budget, "score_microseconds", lambda model, *_, **__: {"p99": taken(model)}
+    )
     options = {"serving_microseconds": ALLOWED} | options
     return choose(world, budget_seconds=60.0, **options)
 

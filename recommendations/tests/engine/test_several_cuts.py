@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommendations.engine import selection, several_cuts, trials, trying_blends
+from recommendations.engine import selection, several_cuts, trying_blends
 from recommendations.engine.blend_questions import Said, ask
 from recommendations.engine.blend_training import blend_recipe
 from recommendations.engine.blending import Weighed
@@ -66,30 +66,6 @@ def test_there_is_one_latest_past() -> None:
 
     assert ask_again(begun(cut=timed), RECIPES, first_of(begun()), 0)[1] == 1
     assert decide(begun(cut=timed), RECIPES, RECIPES[0], 0)[1] == 1
-
-
-def test_what_follows_has_its_time_before_anything_is_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Fitting a part takes 10 s, asking 1 s.
-    tried = begun(_asking_seconds=1.0, _ends=1_000.0)
-    monkeypatch.setattr(tried, "_fit_seconds", lambda recipe: 10.0)
-    # Two parts and 8 askings now; then two for the decision and two parts again, finally.
-    repeating = 20 + 8 + 2 + 20
-    # Three recipes of 10 s and two askings, and the one that is chosen.
-    deciding = 3 * (10 + 2) + 10
-
-    def left(seconds: float) -> None:
-        monkeypatch.setattr("time.perf_counter", lambda: 1_000.0 - seconds)
-
-    left(1.01 * trials.SLACK * repeating)
-    assert tried.can_repeat(RECIPES)
-    left(0.99 * trials.SLACK * repeating)
-    assert not tried.can_repeat(RECIPES)
-    left(1.01 * trials.SLACK * deciding)
-    assert tried.can_decide_again([*RECIPES, RECIPES[0]], RECIPES[0])
-    left(0.99 * trials.SLACK * deciding)
-    assert not tried.can_decide_again([*RECIPES, RECIPES[0]], RECIPES[0])
 
 
 def test_where_another_cut_cannot_be_trained_on_the_first_alone_counts() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommendations.engine import algorithms, new_songs, trials, trying_new_songs
+from recommendations.engine import algorithms, new_songs, serving_budget, trying_new_songs
 from recommendations.engine.cutting import Cut, HeldOut, cut, halves
 from recommendations.engine.interactions import Interactions
 from recommendations.engine.item_model import ItemModel
@@ -176,8 +176,8 @@ def test_what_is_lent_stays_where_the_search_has_no_time(monkeypatch: pytest.Mon
     bench = Trials(WORLD, budget_seconds=60.0, seed=0, progress=None)
     best = bench.run(lending(Recipe("item_knn", {}), STARTS[0]))
     # There was time when it began, and none any more at its first question.
-    monkeypatch.setattr(bench, "ends_before", lambda _: 0.0)
-    monkeypatch.setattr(bench, "new_song_seconds", lambda _: -float("inf"))
+    monkeypatch.setattr(bench.budget, "ends_before", lambda _: 0.0)
+    monkeypatch.setattr(bench.budget, "new_song_seconds", lambda _: -float("inf"))
 
     assert try_new_songs(bench, best, seed=0) is best
 
@@ -223,7 +223,7 @@ def test_auto_lends_nothing_where_lists_would_come_too_late(
         # As if a list took long wherever the song that nobody has judged is lent anything.
         return {"p99": 2_000.0 if model.liking.filled()[60] else 0.0}
 
-    monkeypatch.setattr(trials, "score_microseconds", taken)
+    monkeypatch.setattr(serving_budget, "score_microseconds", taken)
 
     choice = choose(WORLD, budget_seconds=60.0, serving_microseconds=1_000.0, seed=3)
 
