@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from recommendations.engine.interactions import BoolArray, FloatArray
 
@@ -75,13 +74,13 @@ def solve_side(
 
 
 def _batches(lengths: npt.NDArray[np.int64], d: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows with judgements, of like lengths together, the longest first and alone where long."""
+    """Rows with judgements, of like lengths together, the longest first."""
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     start = 0
     while start < len(order):
         longest = int(lengths[order[start]])
-        size = 1 if longest > d else max(1, _BATCH_NUMBERS // (longest * max(d, longest)))
+        size = max(1, _BATCH_NUMBERS // (longest * d))
         yield order[start : start + size]
         start += size
 
@@ -93,11 +92,12 @@ def _solve_rows(
     starts, lengths = side.offsets[rows], side.lengths[rows]
     longest = int(lengths.max())
     diagonal = (values + side.ridge[rows, None]).astype(np.float32)
-    if longest > turned.shape[1]:
-        return _by_factors(side, int(starts[0]), longest, turned, diagonal[0])[None]
     there = np.arange(longest) < lengths[:, None]
     places = np.where(there, starts[:, None] + np.arange(longest), 0)
-    judged = turned[side.others[places]] * there[:, :, None]
+    judged = turned[side.others[places]]
+    judged *= there[:, :, None]
+    if longest > turned.shape[1]:
+        return _by_factors(side, places, judged, diagonal)
     scaled = judged / diagonal[:, None, :]
     # (Ω⁻¹ + S D⁻¹ Sᵀ) y = t; a place that is padding has a row of its own and y = 0.
     system = scaled @ judged.transpose(0, 2, 1)
@@ -110,13 +110,17 @@ def _solve_rows(
 
 
 def _by_factors(
-    side: Side, start: int, length: int, turned: FloatArray, diagonal: FloatArray
+    side: Side, places: npt.NDArray[np.int64], judged: FloatArray, diagonal: FloatArray
 ) -> FloatArray:
-    """One row that has more judgements than there are factors: a system of the factors, (d,)."""
-    span = slice(start, start + length)
-    judged = turned[side.others[span]]
-    system = (judged * side.weights[span, None]).T @ judged
-    system[np.diag_indices_from(system)] += diagonal
-    right = judged.T @ (side.weights[span] * side.targets[span])
-    found = linalg.solve(system, right, assume_a="pos", overwrite_a=True)
-    return found.astype(np.float32, copy=False)
+    """Rows of which the longest has more judgements than there are factors: (b, d).
+
+    (D + Sᵀ Ω S) x = Sᵀ Ω t: systems of the factors, the same for any number of judgements.
+    judged: S, (b, longest, d), 0 where there is none.
+    """
+    weighed = (judged * side.weights[places][:, :, None]).transpose(0, 2, 1)
+    system = weighed @ judged
+    inside = np.arange(judged.shape[2])
+    system[:, inside, inside] += diagonal
+    right = weighed @ side.targets[places][:, :, None]
+    found: FloatArray = np.linalg.solve(system, right)[:, :, 0]
+    return found
