@@ -99,7 +99,7 @@ def projected_seconds(interactions: Interactions, parameters: Parameters) -> flo
         small = np.minimum(m, d)
         work += float((m * small * d + small**3 + m * d * 8).sum()) + n * d * d + 20 * d**3
     return float(given["epochs"]) * (
-        work / 1.5e10 + 2e-6 * (interactions.n_users + interactions.n_songs)
+        work / 3e10 + 2e-6 * (interactions.n_users + interactions.n_songs)
     )
 
 
